@@ -1,0 +1,2 @@
+//! The deployed function.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What thumbnail and cleanup share.

@@ -1,0 +1,120 @@
+//! Names of buckets and objects, and the one place where an event's key is decoded.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// S3's limit on an object key, in bytes of UTF-8.
+pub const MAX_KEY_BYTES: usize = 1024;
+
+/// What addresses a bucket in a request: a bucket name, an access point ARN or an access point alias.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BucketName(String);
+
+impl BucketName {
+    /// Takes the name as it is; S3 is the judge of whether it exists.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as requests carry it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An object's key as S3 stores it: decoded, 1 to [`MAX_KEY_BYTES`] bytes of UTF-8.
+///
+/// Invariants:
+/// - never form-encoded: a `+` in it is a plus, a `%41` in it is those three characters;
+/// - never normalised: `a//b`, `./a` and a trailing `/` are keys like any other.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectKey(String);
+
+/// Why a text is no object key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// S3 has no object with an empty key.
+    #[error("the key is empty")]
+    Empty,
+    /// Longer than [`MAX_KEY_BYTES`].
+    #[error("the key has {0} bytes; S3 allows {MAX_KEY_BYTES}")]
+    TooLong(usize),
+    /// The percent-decoded bytes are no UTF-8.
+    #[error("the key is not UTF-8 after percent-decoding")]
+    NotUtf8,
+}
+
+impl ObjectKey {
+    /// A key that is already in S3's stored form.
+    pub fn new(key: impl Into<String>) -> Result<Self, KeyError> {
+        let key = key.into();
+        match key.len() {
+            0 => Err(KeyError::Empty),
+            n if n > MAX_KEY_BYTES => Err(KeyError::TooLong(n)),
+            _ => Ok(Self(key)),
+        }
+    }
+
+    /// A key as notifications and S3 Batch Operations carry it: `+` is a space, then `%XX` is a byte, once.
+    ///
+    /// Source: S3 user guide, "Event message structure"; a `%` that no two hex digits follow stands for itself.
+    pub fn from_form_encoded(encoded: &str) -> Result<Self, KeyError> {
+        // `+` must go first: afterwards a decoded `%2B` could not be told from a space.
+        let spaced = encoded.replace('+', " ");
+        let bytes = percent_encoding::percent_decode_str(&spaced).collect::<Vec<u8>>();
+        Self::new(String::from_utf8(bytes).map_err(|_| KeyError::NotUtf8)?)
+    }
+
+    /// The key as S3 writes it into a notification: the reverse of [`ObjectKey::from_form_encoded`].
+    pub fn to_form_encoded(&self) -> String {
+        // What AWS leaves as it is: unreserved characters and the slash.
+        const KEEP: &percent_encoding::AsciiSet =
+            &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/').remove(b' ');
+        percent_encoding::utf8_percent_encode(&self.0, KEEP).to_string().replace(' ', "+")
+    }
+
+    /// The key as requests carry it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A zero-byte object whose key ends in a slash is a console's folder marker.
+    pub fn is_folder_marker(&self) -> bool {
+        self.0.ends_with('/')
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl TryFrom<String> for ObjectKey {
+    type Error = KeyError;
+
+    fn try_from(key: String) -> Result<Self, KeyError> {
+        Self::new(key)
+    }
+}
+
+impl From<ObjectKey> for String {
+    fn from(key: ObjectKey) -> Self {
+        key.0
+    }
+}

@@ -1,0 +1,9 @@
+//! The shared crate of Bucket Brigade: the event model, the storage core and the worker shell.
+//!
+//! Data flows one way: envelope → event → observe → plan → apply → verdict. Dependencies point one way too:
+//! `event ← storage ← derived ← worker`. Without features there is no AWS crate in the tree.
+
+pub mod derived;
+pub mod event;
+pub mod storage;
+pub mod worker;

@@ -1,0 +1,18 @@
+//! The storage core: a narrow [`Store`] in S3's own words, and the stores behind it.
+//!
+//! One contract suite (`tests/contract`) runs on every store, so that the embedded one can stand in for S3 in tests.
+
+mod error;
+mod object;
+mod request;
+mod store;
+
+pub use error::{ErrorKind, Result, StoreError, kind_of};
+pub use object::{
+    Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
+};
+pub use request::{
+    Checksum, Condition, Copy, CopySource, Delete, Encryption, Get, Head, List, ListUploads, ListVersions, Location, Metadata,
+    PutOptions, Range, ReadCondition,
+};
+pub use store::Store;
