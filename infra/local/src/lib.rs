@@ -1,6 +1,7 @@
 //! The local cloud.
 
 pub mod clock;
+pub mod lambda;
 pub mod sns;
 pub mod sqs;
 
