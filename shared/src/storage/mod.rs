@@ -2,11 +2,13 @@
 //!
 //! One contract suite (`tests/contract`) runs on every store, so that the embedded one can stand in for S3 in tests.
 
+pub mod embedded;
 mod error;
 mod object;
 mod request;
 mod store;
 
+pub use embedded::EmbeddedStore;
 pub use error::{ErrorKind, Result, StoreError, kind_of};
 pub use object::{
     Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
