@@ -3,7 +3,10 @@
 //! Data flows one way: envelope → event → observe → plan → apply → verdict. Dependencies point one way too:
 //! `event ← storage ← derived ← worker`. Without features there is no AWS crate in the tree.
 
+pub mod budget;
+pub mod config;
 pub mod derived;
 pub mod event;
 pub mod storage;
+pub mod verdict;
 pub mod worker;
