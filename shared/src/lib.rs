@@ -5,7 +5,10 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod budget;
+pub mod config;
 pub mod derived;
 pub mod event;
 pub mod storage;
+pub mod verdict;
 pub mod worker;

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "aws")]
 mod bounded;
+pub mod embedded;
 mod error;
 mod object;
 mod request;
@@ -11,6 +12,7 @@ mod request;
 mod s3;
 mod store;
 
+pub use embedded::EmbeddedStore;
 pub use error::{ErrorKind, Result, StoreError, kind_of};
 pub use object::{
     Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
