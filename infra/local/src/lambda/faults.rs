@@ -67,10 +67,7 @@ impl FaultDraw {
     }
 
     pub(super) fn counts(&self) -> FaultCounts {
-        FaultCounts {
-            killed: self.killed.load(Ordering::Relaxed),
-            replies_lost: self.replies_lost.load(Ordering::Relaxed),
-        }
+        FaultCounts { killed: self.killed.load(Ordering::Relaxed), replies_lost: self.replies_lost.load(Ordering::Relaxed) }
     }
 
     /// A number in 0..1 when the fault is drawn. A fault that is off draws nothing, so it leaves the other's sequence alone.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 
+use super::HostError;
 use super::invocation::Invocation;
 use super::spec::FunctionSpec;
-use super::HostError;
 
 /// Invocations that may wait for a free process; further ones are throttled.
 const WAITING: usize = 256;

@@ -90,7 +90,9 @@ pub(super) enum Failure {
 impl Failure {
     fn payload(&self, request_id: &str) -> Bytes {
         let document = |kind: &str, message: String| {
-            Bytes::from(json!({"errorType": kind, "errorMessage": format!("RequestId: {request_id} Error: {message}")}).to_string())
+            Bytes::from(
+                json!({"errorType": kind, "errorMessage": format!("RequestId: {request_id} Error: {message}")}).to_string(),
+            )
         };
         match self {
             Failure::Reported(document) => document.clone(),

@@ -126,7 +126,12 @@ impl Lambda {
     }
 
     /// An asynchronous invocation: accepted now, tried up to three times.
-    fn invoke_later(&self, function: Arc<Function>, payload: Bytes, context: Option<String>) -> Result<Response<Bytes>, HostError> {
+    fn invoke_later(
+        &self,
+        function: Arc<Function>,
+        payload: Bytes,
+        context: Option<String>,
+    ) -> Result<Response<Bytes>, HostError> {
         if payload.len() > MAX_ASYNC_PAYLOAD {
             return Err(HostError::PayloadTooLarge { bytes: payload.len(), limit: MAX_ASYNC_PAYLOAD });
         }

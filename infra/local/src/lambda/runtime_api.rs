@@ -164,7 +164,10 @@ pub(super) async fn serve(registry: &Registry, route: Route, request: Request<By
         }
         Action::RegisterExtension => {
             let id = super::invocation::request_id();
-            let mut response = json(StatusCode::OK, &serde_json::json!({"functionName": route.function, "functionVersion": "$LATEST", "handler": "bootstrap"}));
+            let mut response = json(
+                StatusCode::OK,
+                &serde_json::json!({"functionName": route.function, "functionVersion": "$LATEST", "handler": "bootstrap"}),
+            );
             insert(&mut response, "lambda-extension-identifier", &id);
             response
         }

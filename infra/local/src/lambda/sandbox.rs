@@ -109,7 +109,8 @@ impl Life<'_> {
                 return Some((format!("{program}: {error}"), String::new(), self.deaths.died_at_init()));
             }
         };
-        let mut session = Session { life: &mut self, process, calls, kills, phase: Phase::Initialising { since: Instant::now() } };
+        let mut session =
+            Session { life: &mut self, process, calls, kills, phase: Phase::Initialising { since: Instant::now() } };
         let end = session.serve().await;
         let Session { process, phase, .. } = session;
         // The process is dead before anybody hears of the end: nothing survives its invocation.
@@ -157,7 +158,9 @@ impl std::fmt::Display for End {
 
 /// What a process is doing.
 enum Phase {
-    Initialising { since: Instant },
+    Initialising {
+        since: Instant,
+    },
     /// Between an answer and the next `next`.
     Between,
     /// It asked for work.
@@ -239,9 +242,8 @@ impl Session<'_, '_> {
                 let _ = accepted.send(self.answered(&request_id, answer));
                 None
             }
-            Call::InitError(document) => {
-                matches!(self.phase, Phase::Initialising { .. }).then(|| End::InitError(Failure::Reported(document).to_string()))
-            }
+            Call::InitError(document) => matches!(self.phase, Phase::Initialising { .. })
+                .then(|| End::InitError(Failure::Reported(document).to_string())),
         }
     }
 

@@ -48,9 +48,8 @@ impl FunctionSpec {
     /// # Errors
     /// [`HostError::Spec`] naming the field that Lambda would refuse, or a program that isn't there.
     pub(super) fn checked(mut self) -> Result<Self, HostError> {
-        let refuse = |field: &'static str, problem: String| {
-            Err(HostError::Spec { function: self.name.clone(), field, problem })
-        };
+        let refuse =
+            |field: &'static str, problem: String| Err(HostError::Spec { function: self.name.clone(), field, problem });
         let name_ok = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(name_ok) {
             return refuse("name", "1 to 64 letters, digits, hyphens or underscores".into());
@@ -134,11 +133,7 @@ mod tests {
     use super::*;
 
     fn around() -> Surroundings {
-        Surroundings {
-            endpoint: "http://127.0.0.1:4566".into(),
-            region: "eu-central-1".into(),
-            account: "000000000000".into(),
-        }
+        Surroundings { endpoint: "http://127.0.0.1:4566".into(), region: "eu-central-1".into(), account: "000000000000".into() }
     }
 
     #[test]

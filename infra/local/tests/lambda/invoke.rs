@@ -157,7 +157,8 @@ async fn two_processes_work_at_the_same_time() {
 async fn nothing_is_left_after_a_shutdown_or_a_drop() {
     for by_drop in [false, true] {
         let mut world = world().await;
-        world.start(|_| {}).await;
+        // Longer than the test waits: it must not be the timeout that ends the child.
+        world.start(|spec| spec.timeout = Duration::from_secs(600)).await;
         let pid = document(&ask(&world, "pid").await);
         let lambda = std::sync::Arc::clone(&world.lambda);
         let hanging = tokio::spawn(async move { lambda.invoke(PROBE, Bytes::from_static(br#"{"do":"hang"}"#)).await });
@@ -216,7 +217,10 @@ async fn the_invoke_api_over_http() {
     assert!(!response.headers().contains_key("x-amz-function-error"));
 
     let response = call("POST", invoke, &[("x-amz-log-type", "Tail")], r#"{"do":"error"}"#).await;
-    assert_eq!((response.status(), &response.headers()["x-amz-function-error"]), (StatusCode::OK, &"Unhandled".parse().unwrap()));
+    assert_eq!(
+        (response.status(), &response.headers()["x-amz-function-error"]),
+        (StatusCode::OK, &"Unhandled".parse().unwrap())
+    );
     assert!(response.headers().contains_key("x-amz-log-result"));
 
     let arn = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aprobe/invocations";
@@ -224,7 +228,10 @@ async fn the_invoke_api_over_http() {
     assert_eq!(call("POST", invoke, &[("x-amz-invocation-type", "DryRun")], "").await.status(), StatusCode::NO_CONTENT);
     assert_eq!(call("POST", invoke, &[], "{").await.status(), StatusCode::BAD_REQUEST);
     let response = call("POST", "/2015-03-31/functions/nobody/invocations", &[], "").await;
-    assert_eq!((response.status(), &response.headers()["x-amzn-errortype"]), (StatusCode::NOT_FOUND, &"ResourceNotFoundException".parse().unwrap()));
+    assert_eq!(
+        (response.status(), &response.headers()["x-amzn-errortype"]),
+        (StatusCode::NOT_FOUND, &"ResourceNotFoundException".parse().unwrap())
+    );
 
     let response = call("GET", "/2015-03-31/functions/probe", &[], "").await;
     let document: Value = serde_json::from_slice(response.body()).expect("JSON");

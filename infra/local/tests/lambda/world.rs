@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::process::Command;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use brigade_local::clock::Clock;
@@ -18,7 +19,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// The name of the function in these tests.
 pub(crate) const PROBE: &str = "probe";
@@ -118,18 +119,31 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 
 /// The probe with a timeout of 10 s.
 pub(crate) fn probe() -> FunctionSpec {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(program);
+    FunctionSpec { timeout: Duration::from_secs(10), ..FunctionSpec::new(PROBE, PROGRAM.as_path()) }
+}
+
+/// The probe's binary. `cargo test` builds examples, except when it is told which tests to run: then this does.
+fn program() -> PathBuf {
     // The test binary is target/…/deps/lambda-HASH, examples are in target/…/examples.
     let test: PathBuf = std::env::current_exe().expect("this test's own binary");
     let program = test.parent().and_then(|deps| deps.parent()).expect("a target directory").join("examples").join("probe");
-    assert!(program.is_file(), "build the probe first: cargo build -p brigade-local --examples");
-    FunctionSpec { timeout: Duration::from_secs(10), ..FunctionSpec::new(PROBE, program) }
+    if !program.is_file() {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo).args(["build", "-q", "-p", "brigade-local", "--example", "probe"]).status();
+        assert!(built.is_ok_and(|status| status.success()), "cargo build -p brigade-local --example probe failed");
+    }
+    assert!(program.is_file(), "{} is not where examples are built", program.display());
+    program
 }
 
 async fn serve(listener: TcpListener, lambda: Arc<Lambda>) {
+    // They end with the front: an open connection would keep the host alive.
+    let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let lambda = Arc::clone(&lambda);
         let service = service_fn(move |request| answer(Arc::clone(&lambda), request));
-        tokio::spawn(async move {
+        connections.spawn(async move {
             // A child that is killed breaks its connection; that is no failure of the test.
             let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
         });

@@ -34,25 +34,24 @@ impl Batch {
         Batch { items: Vec::new(), bytes: FRAME, limit }
     }
 
-    /// Adds a message, or returns it where the event would become too large. A first message always fits: SQS's 1 MiB stay
-    /// below Lambda's 6 MB even where every character is escaped.
-    fn add(&mut self, item: Item) -> Result<(), Item> {
-        let grown = self.bytes.saturating_add(item.record.len()).saturating_add(1);
-        if grown > self.limit && !self.items.is_empty() {
-            return Err(item);
-        }
-        self.bytes = grown;
-        self.items.push(item);
-        Ok(())
+    /// Whether the event stays small enough with this message. A first message always fits: SQS's 1 MiB stay below Lambda's
+    /// 6 MB even where every character is escaped.
+    fn has_room_for(&self, item: &Item) -> bool {
+        self.items.is_empty() || self.grown_by(item) <= self.limit
+    }
+
+    fn grown_by(&self, item: &Item) -> usize {
+        self.bytes.saturating_add(item.record.len()).saturating_add(1)
     }
 
     /// Adds what fits; from the first message that doesn't, all are left over, so that their order stays.
     fn add_all(&mut self, items: impl IntoIterator<Item = Item>) -> VecDeque<Item> {
         let mut left = VecDeque::new();
         for item in items {
-            if !left.is_empty() {
-                left.push_back(item);
-            } else if let Err(item) = self.add(item) {
+            if left.is_empty() && self.has_room_for(&item) {
+                self.bytes = self.grown_by(&item);
+                self.items.push(item);
+            } else {
                 left.push_back(item);
             }
         }

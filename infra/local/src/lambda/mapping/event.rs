@@ -90,14 +90,21 @@ mod tests {
             receipt_handle: "r-1".into(),
             body: body.into(),
             md5: "0cc175b9c0f1b6a831c399e269772661".into(),
-            attributes: [("ApproximateReceiveCount", "1"), ("SentTimestamp", "1545082649183"), ("AWSTraceHeader", "Root=1-a-b")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            attributes: [
+                ("ApproximateReceiveCount", "1"),
+                ("SentTimestamp", "1545082649183"),
+                ("AWSTraceHeader", "Root=1-a-b"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
             message_attributes: [
                 ("reason".to_owned(), MessageAttribute::string("too \"large\"")),
                 (
                     "raw".to_owned(),
-                    MessageAttribute { data_type: "Binary".into(), value: AttributeValue::Binary(Bytes::from_static(b"\x00\xff")) },
+                    MessageAttribute {
+                        data_type: "Binary".into(),
+                        value: AttributeValue::Binary(Bytes::from_static(b"\x00\xff")),
+                    },
                 ),
             ]
             .into(),

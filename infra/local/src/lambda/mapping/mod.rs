@@ -88,19 +88,27 @@ impl MappingSpec {
             return refuse("maximum_concurrency", "must be 2 to 1,000");
         }
         if timeout > visibility {
-            let problem = format!("the function's timeout of {timeout:?} exceeds the queue's visibility timeout of {visibility:?}");
+            let problem =
+                format!("the function's timeout of {timeout:?} exceeds the queue's visibility timeout of {visibility:?}");
             return refuse("queue", &problem);
         }
         let wanted = timeout.saturating_mul(6).saturating_add(self.window);
         Ok((visibility < wanted).then(|| {
-            format!("queue {}: a visibility timeout of {visibility:?} is less than 6 x the timeout + window, {wanted:?}", self.queue)
+            format!(
+                "queue {}: a visibility timeout of {visibility:?} is less than 6 x the timeout + window, {wanted:?}",
+                self.queue
+            )
         }))
     }
 
     /// How long received messages stay invisible: the queue's own timeout, unless window and function could outlast it.
     fn visibility(&self, queue: &QueueAttributes, timeout: Duration) -> Duration {
         let needed = self.window.saturating_add(timeout);
-        if needed > queue.visibility_timeout() { needed.saturating_add(Duration::from_secs(30)) } else { queue.visibility_timeout() }
+        if needed > queue.visibility_timeout() {
+            needed.saturating_add(Duration::from_secs(30))
+        } else {
+            queue.visibility_timeout()
+        }
     }
 
     /// Batches at once.
@@ -153,8 +161,7 @@ mod tests {
     #[test]
     fn visibility_against_timeout() {
         let m = MappingSpec::new("q", "f");
-        for (visibility, timeout, verdict) in
-            [(30, 60, "refused"), (60, 60, "warned"), (359, 60, "warned"), (360, 60, "fine")]
+        for (visibility, timeout, verdict) in [(30, 60, "refused"), (60, 60, "warned"), (359, 60, "warned"), (360, 60, "fine")]
         {
             let seen = match m.check(&queue(false, visibility), &function(timeout)) {
                 Err(_) => "refused",

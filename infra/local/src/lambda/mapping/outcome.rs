@@ -91,7 +91,11 @@ mod tests {
             ("unknown id", r#"{"batchItemFailures":[{"itemIdentifier":"z"}]}"#, FAIL),
             ("known and unknown id", r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"z"}]}"#, FAIL),
             ("one of three", r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#, "b"),
-            ("twice the same, and another", r#"{"batchItemFailures":[{"itemIdentifier":"c"},{"itemIdentifier":"a"},{"itemIdentifier":"c"}]}"#, "a,c"),
+            (
+                "twice the same, and another",
+                r#"{"batchItemFailures":[{"itemIdentifier":"c"},{"itemIdentifier":"a"},{"itemIdentifier":"c"}]}"#,
+                "a,c",
+            ),
         ];
         let ids = ["a", "b", "c"].map(str::to_owned);
         for (situation, reply, expected) in cases {

@@ -8,10 +8,10 @@ use super::super::events::HostEvent;
 use super::super::function::Function;
 use super::super::host::Invoker;
 use super::super::invocation::InvokeResult;
+use super::MappingSpec;
 use super::batch::{Batch, Source};
 use super::event::event;
 use super::outcome::{Outcome, outcome};
-use super::MappingSpec;
 use crate::sqs::{Queues, SqsError};
 
 /// The pause after a first failure, in cloud time; doubled for each further one in a row. Lambda, too, slows a mapping down
