@@ -27,12 +27,13 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     };
     let mut failures = Vec::new();
     for record in records {
-        let (body, id) = (record["body"].as_str().unwrap_or_default(), &record["messageId"]);
+        let text = |pointer| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (body, id) = (text("/body"), text("/messageId"));
         println!("message {body}");
         match body {
             "fail" => failures.push(json!({"itemIdentifier": id})),
             "fail-unknown" => failures.push(json!({"itemIdentifier": "nobody"})),
-            "hang-first" if record["attributes"]["ApproximateReceiveCount"] != "1" => {}
+            "hang-first" if text("/attributes/ApproximateReceiveCount") != "1" => {}
             "hang-first" => hang().await,
             body if body.starts_with("item") => {}
             other => {

@@ -92,10 +92,11 @@ impl Source<'_> {
             if rest.is_zero() {
                 break;
             }
-            let more = self.receive(&batch, rest.min(LONG_POLL)).await?;
+            // What is wrong with the queue shows again at the next batch; this one is worked on as it is.
+            let Ok(more) = self.receive(&batch, rest.min(LONG_POLL)).await else { break };
             self.left = batch.add_all(more);
         }
-        self.give_back_fifo()?;
+        self.give_back_fifo();
         Ok(batch)
     }
 
@@ -111,14 +112,15 @@ impl Source<'_> {
     }
 
     /// A FIFO queue's left-over messages go back: if an earlier one of their group fails, they must not overtake it.
-    fn give_back_fifo(&mut self) -> Result<(), SqsError> {
-        if self.left.is_empty() || !self.queues.parsed_attributes(&self.mapping.queue)?.is_fifo() {
-            return Ok(());
+    fn give_back_fifo(&mut self) {
+        let is_fifo = self.queues.parsed_attributes(&self.mapping.queue).is_ok_and(|attributes| attributes.is_fifo());
+        if self.left.is_empty() || !is_fifo {
+            return;
         }
         for item in self.left.drain(..) {
-            self.queues.change_visibility(&self.mapping.queue, &item.message.receipt_handle, Duration::ZERO)?;
+            // Where that is refused the message is visible again already, or will be by itself.
+            let _ = self.queues.change_visibility(&self.mapping.queue, &item.message.receipt_handle, Duration::ZERO);
         }
-        Ok(())
     }
 }
 
