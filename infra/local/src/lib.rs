@@ -1,6 +1,8 @@
 //! The local cloud.
 
 pub mod clock;
+pub mod notify;
+pub mod s3;
 pub mod sns;
 pub mod sqs;
 
