@@ -15,9 +15,14 @@ mod queue;
 mod sending;
 
 pub use attributes::{MAX_MESSAGE_BYTES, QueueAttributes, Redrive};
+pub(crate) use dedup::content_id;
 pub use digest::{md5_of_attributes, md5_of_body};
+pub(crate) use engine::uuid;
 pub use engine::{MAX_BATCH, Queues, Receive, Settings};
 pub use error::SqsError;
 pub use faults::{FaultCounts, Faults, REORDER_WINDOW};
 pub use message::{AttributeValue, MAX_MESSAGE_ATTRIBUTES, MessageAttribute, Outgoing, Received, Sent, size};
 pub use queue::Depth;
+
+#[cfg(test)]
+mod tests;
