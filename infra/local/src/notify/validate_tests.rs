@@ -32,11 +32,13 @@ fn check(drafts: Vec<Draft>) -> Result<Configuration, ConfigurationError> {
     })
 }
 
+type Case<'a> = (&'a [&'a str], &'a str, &'a str, &'a [&'a str], &'a str, &'a str, &'a str);
+
 #[test]
 fn two_rules_conflict_where_a_change_could_match_both() {
     let (ok, overlap, ambiguous) = ("", "Configurations overlap.", "Configuration is ambiguously defined.");
     // events, prefix, suffix of the one and of the other; what S3 says
-    let cases: &[(&[&str], &str, &str, &[&str], &str, &str, &str)] = &[
+    let cases: &[Case] = &[
         (&[CREATED], "", "", &[REMOVED], "", "", ok),
         (&[CREATED], "", "", &[CREATED], "", "", overlap),
         (&[CREATED], "", "", &[PUT], "", "", overlap),

@@ -74,7 +74,6 @@ impl Front {
                     sse_algorithm: ServerSideEncryption::from_static(ServerSideEncryption::AES256),
                 }),
                 bucket_key_enabled: Some(false),
-                ..Default::default()
             }],
         };
         let configuration = found.unwrap_or_else(default);

@@ -100,5 +100,8 @@ fn told_filter(filter: &Filter) -> Option<NotificationConfigurationFilter> {
         Some(FilterRule { name: Some(FilterRuleName::from(name.to_owned())), value: Some(value) })
     };
     let rules: Vec<_> = [rule("Prefix", &filter.prefix), rule("Suffix", &filter.suffix)].into_iter().flatten().collect();
-    (!rules.is_empty()).then(|| NotificationConfigurationFilter { key: Some(S3KeyFilter { filter_rules: Some(rules) }) })
+    if rules.is_empty() {
+        return None;
+    }
+    Some(NotificationConfigurationFilter { key: Some(S3KeyFilter { filter_rules: Some(rules) }) })
 }

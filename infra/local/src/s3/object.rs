@@ -245,7 +245,8 @@ impl Front {
             Ok(meta) => meta,
             Err(error) => return Err(self.read_error(&at, input.version_id, &ReadConditions::default(), error).await),
         };
-        let asked = |name: &str| input.object_attributes.iter().any(|a| a.as_str() == name);
+        // The header may list several, which the protocol crate leaves as they came.
+        let asked = |name: &str| input.object_attributes.iter().any(|a| a.as_str().split(',').any(|a| a.trim() == name));
         let told = headers::Told::of(&meta);
         let parts = headers::parts_of_etag(&meta.etag);
         Ok(S3Response::new(GetObjectAttributesOutput {

@@ -48,9 +48,11 @@ fn decoded(text: &str) -> S3Result<String> {
 mod tests {
     use super::*;
 
+    type Case = (&'static str, Option<&'static [(&'static str, &'static str)]>);
+
     #[test]
     fn the_header_is_form_decoded_once() {
-        let cases: [(&str, Option<&[(&str, &str)]>); 7] = [
+        let cases: [Case; 7] = [
             ("", Some(&[])),
             ("a=1&b=2", Some(&[("a", "1"), ("b", "2")])),
             ("a", Some(&[("a", "")])),
