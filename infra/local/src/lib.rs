@@ -1,8 +1,11 @@
 //! The local cloud.
 
 pub mod clock;
+pub mod front;
+mod query;
 pub mod sns;
 pub mod sqs;
+mod sts;
 
 /// The account that owns everything here.
 pub const ACCOUNT: &str = "000000000000";
