@@ -7,6 +7,7 @@ mod condition;
 mod envelope;
 mod error;
 mod filter;
+pub(crate) mod protocol;
 mod subscription;
 mod topics;
 

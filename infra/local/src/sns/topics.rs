@@ -110,7 +110,7 @@ impl Topics {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn account(&self) -> &str {
+    pub(crate) fn account(&self) -> &str {
         &self.inner.queues.settings().account
     }
 

@@ -263,7 +263,6 @@ impl Queues {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "three parts of one look at the queue, used in one place")]
     fn take(&self, queue: &str, receive: Receive) -> Result<(Vec<Received>, Duration, Option<time::OffsetDateTime>), SqsError> {
         let now = self.clock().now();
         let mut state = self.lock();
@@ -349,6 +348,12 @@ impl Queues {
     /// [`SqsError::QueueDoesNotExist`].
     pub fn subscribe(&self, queue: &str) -> Result<watch::Receiver<u64>, SqsError> {
         Ok(self.lock().find(queue)?.subscribe())
+    }
+
+    /// How many receivers of [`Queues::subscribe`] there are: waiting receives, for one. Zero without the queue.
+    #[must_use]
+    pub fn watchers(&self, queue: &str) -> usize {
+        self.lock().find(queue).map_or(0, |queue| queue.watchers())
     }
 
     /// Waits until the queue's depth satisfies the condition, and returns it. Wakes on changes and on timeouts.

@@ -169,6 +169,10 @@ impl Queue {
         self.changed.subscribe()
     }
 
+    pub(super) fn watchers(&self) -> usize {
+        self.changed.receiver_count()
+    }
+
     pub(super) fn depth(&self) -> Depth {
         let visible = self.ready.len();
         Depth { visible, in_flight: self.in_flight, delayed: self.messages.len() - visible - self.in_flight }
