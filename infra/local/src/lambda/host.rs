@@ -28,8 +28,8 @@ const ASYNC_INVOCATIONS: usize = 256;
 /// What the host has to know of the cloud around it.
 #[derive(Clone, Debug)]
 pub struct HostSettings {
-    /// Where functions reach the local cloud, e.g. `http://127.0.0.1:4566`. Whatever serves it passes on what
-    /// [`Lambda::owns`] says.
+    /// Where functions reach the local cloud, e.g. `http://127.0.0.1:4566`: the address of the
+    /// [`Front`](crate::front::Front) that has this host as its `lambda` route.
     pub endpoint: String,
     /// The region in ARNs and in `AWS_REGION`.
     pub region: String,
