@@ -11,7 +11,7 @@ use super::attributes::QueueAttributes;
 use super::error::{SqsError, invalid_parameter};
 use super::faults::{FaultCounts, FaultSource, Faults};
 use super::message::Received;
-use super::queue::{Depth, MAX_IN_FLIGHT, MAX_VISIBILITY, Queue, Taken};
+use super::queue::{Depth, MAX_VISIBILITY, Queue, Taken};
 use crate::clock::Clock;
 
 /// The most that one receive of the event source mapping returns (the API's own limit is 10).
@@ -35,6 +35,8 @@ pub struct Settings {
     pub max_messages: usize,
     /// The most bytes that a queue's messages hold together; sending more is refused with `OverLimit`.
     pub max_bytes: usize,
+    /// The most messages of a queue that are in flight at once (SQS: 120,000).
+    pub max_in_flight: usize,
 }
 
 impl Default for Settings {
@@ -46,6 +48,7 @@ impl Default for Settings {
             faults: None,
             max_messages: 1_000_000,
             max_bytes: 1 << 30,
+            max_in_flight: 120_000,
         }
     }
 }
@@ -98,7 +101,7 @@ impl Queues {
         self.inner.clock
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
 
@@ -260,7 +263,6 @@ impl Queues {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "three parts of one look at the queue, used in one place")]
     fn take(&self, queue: &str, receive: Receive) -> Result<(Vec<Received>, Duration, Option<time::OffsetDateTime>), SqsError> {
         let now = self.clock().now();
         let mut state = self.lock();
@@ -285,11 +287,12 @@ impl Queues {
                 "Must be between 0 and 43200, if provided",
             ));
         }
-        if wait.is_zero() && !queue.attributes.is_fifo() && queue.depth().in_flight >= MAX_IN_FLIGHT {
-            return Err(SqsError::OverLimit(format!("queue {} has {MAX_IN_FLIGHT}", queue.name)));
+        if wait.is_zero() && !queue.attributes.is_fifo() && queue.depth().in_flight >= self.settings().max_in_flight {
+            return Err(SqsError::OverLimit(format!("queue {} has {}", queue.name, queue.depth().in_flight)));
         }
         let source_arn = queue.arn.clone();
-        let Taken { received, exhausted } = queue.take(receive.max, visibility, target.as_ref().map(|t| t.1), now);
+        let max = receive.max.min(self.settings().max_in_flight.saturating_sub(queue.depth().in_flight));
+        let Taken { received, exhausted } = queue.take(max, visibility, target.as_ref().map(|t| t.1), now);
         let next = queue.next_change();
         if let Some((name, _)) = target {
             for message in exhausted {
@@ -345,6 +348,12 @@ impl Queues {
     /// [`SqsError::QueueDoesNotExist`].
     pub fn subscribe(&self, queue: &str) -> Result<watch::Receiver<u64>, SqsError> {
         Ok(self.lock().find(queue)?.subscribe())
+    }
+
+    /// How many receivers of [`Queues::subscribe`] there are: waiting receives, for one. Zero without the queue.
+    #[must_use]
+    pub fn watchers(&self, queue: &str) -> usize {
+        self.lock().find(queue).map_or(0, |queue| queue.watchers())
     }
 
     /// Waits until the queue's depth satisfies the condition, and returns it. Wakes on changes and on timeouts.

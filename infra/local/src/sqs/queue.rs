@@ -18,9 +18,6 @@ use super::error::{SqsError, invalid_parameter};
 use super::message::{Outgoing, Received};
 use super::order::{Position, Ready};
 
-/// A queue has at most this many messages in flight.
-pub(super) const MAX_IN_FLIGHT: usize = 120_000;
-
 /// A message stays invisible for at most twelve hours after it was received.
 pub(super) const MAX_VISIBILITY: Duration = Duration::from_secs(43_200);
 
@@ -172,6 +169,10 @@ impl Queue {
         self.changed.subscribe()
     }
 
+    pub(super) fn watchers(&self) -> usize {
+        self.changed.receiver_count()
+    }
+
     pub(super) fn depth(&self) -> Depth {
         let visible = self.ready.len();
         Depth { visible, in_flight: self.in_flight, delayed: self.messages.len() - visible - self.in_flight }
@@ -228,7 +229,7 @@ impl Queue {
     pub(super) fn take(&mut self, max: usize, visibility: Duration, redrive: Option<u32>, now: OffsetDateTime) -> Taken {
         let mut taken = Taken::default();
         let until = now + visibility.min(MAX_VISIBILITY);
-        while taken.received.len() < max && self.in_flight < MAX_IN_FLIGHT {
+        while taken.received.len() < max {
             let Some(position) = self.ready.take() else { break };
             self.in_flight += 1;
             let Some(message) = self.messages.get_mut(&position) else { continue };
