@@ -159,6 +159,29 @@ async fn the_options_of_a_write_are_headers() {
 }
 
 #[tokio::test]
+async fn the_conditions_of_a_copy_are_headers_for_either_end() {
+    let answer =
+        Some((200, vec![("x-amz-version-id", "v2")], "<CopyObjectResult><ETag>&quot;e2&quot;</ETag></CopyObjectResult>"));
+    let (store, http) = store([answer], &["1"]);
+    let source = CopySource { at: at("other", "a+b"), version_id: Some("v1".to_owned()), if_match: Some("e1".to_owned()) };
+    let replace = PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() };
+    let put = store.copy(&at("bucket", "k"), Copy { source, replace: Some(replace) }).await.unwrap();
+    assert_eq!(put, Put { etag: "e2".to_owned(), version_id: Some("v2".to_owned()) });
+    let rows = [
+        ("x-amz-copy-source", Some("other/a%2Bb?versionId=v1")),
+        ("x-amz-copy-source-if-match", Some("\"e1\"")),
+        ("if-none-match", Some("*")),
+        ("if-match", None),
+        ("x-amz-metadata-directive", Some("REPLACE")),
+        ("x-amz-tagging-directive", Some("REPLACE")),
+        ("x-amz-source-expected-bucket-owner", Some("1")),
+    ];
+    for (header, value) in rows {
+        assert_eq!(http.asked()[0].header(header), value, "{header}");
+    }
+}
+
+#[tokio::test]
 async fn a_checksum_counts_only_for_the_full_object() {
     let head = |kind: &'static str| {
         let headers = vec![("etag", "\"e\""), ("x-amz-checksum-crc32", "AAAAAA=="), ("x-amz-checksum-type", kind)];
