@@ -137,19 +137,27 @@ impl Lambda {
     /// Feeds a function from a queue. Both must exist.
     ///
     /// # Errors
-    /// [`HostError::Mapping`] for what Lambda would refuse, [`HostError::UnknownFunction`].
+    /// [`HostError::Mapping`] for what Lambda would refuse, [`HostError::UnknownFunction`], [`HostError::ShutDown`].
     pub fn map(&self, mapping: MappingSpec) -> Result<(), HostError> {
         let function = self.function(&mapping.function)?;
-        let queue = self.queues.parsed_attributes(&mapping.queue).map_err(|error| HostError::Mapping {
-            queue: mapping.queue.clone(),
-            function: mapping.function.clone(),
-            field: "queue",
-            problem: error.to_string(),
-        })?;
+        if *self.shared().stop.borrow() {
+            return Err(HostError::ShutDown);
+        }
+        let refused = |problem: String| {
+            let (queue, function) = (mapping.queue.clone(), mapping.function.clone());
+            HostError::Mapping { queue, function, field: "queue", problem }
+        };
+        let queue = self.queues.parsed_attributes(&mapping.queue).map_err(|error| refused(error.to_string()))?;
+        let mut mappings = lock(&self.mappings);
+        let arn = |mapping: &MappingSpec| self.queues.arn(&mapping.queue).ok();
+        if mappings.iter().any(|other| other.function == mapping.function && arn(other) == arn(&mapping)) {
+            return Err(refused("feeds this function already".to_owned()));
+        }
         if let Some(message) = mapping.check(&queue, &function.spec)? {
             self.invoker.tell(HostEvent::Warning { function: mapping.function.clone(), message });
         }
-        lock(&self.mappings).push(mapping.clone());
+        mappings.push(mapping.clone());
+        drop(mappings);
         let mapping = Arc::new(mapping);
         for _ in 0..mapping.pollers(&function.spec) {
             self.spawn(poll(Poller {

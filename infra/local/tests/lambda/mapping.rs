@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brigade_local::lambda::{Faults, HostEvent, MappingSpec};
+use brigade_local::lambda::{Faults, HostError, HostEvent, MappingSpec};
 use brigade_local::sqs::Outgoing;
 
 use crate::world::{PROBE, World, within};
@@ -146,6 +146,26 @@ async fn a_paused_function_gets_no_messages_until_it_is_resumed() {
     assert_eq!(world.queues.depth("q").expect("the queue").visible, 1);
     world.lambda.resume(PROBE).expect("the function is there");
     world.drained("q").await;
+}
+
+#[tokio::test]
+async fn mappings_that_lambda_refuses() {
+    let mut world = started(1.0, Faults::default(), &[]).await;
+    world.queue("short", &[("VisibilityTimeout", "9")]);
+    world.queue("tight", &[("VisibilityTimeout", "59")]);
+    let refusal = |queue: &str, function: &str| match world.lambda.map(MappingSpec::new(queue, function)) {
+        Ok(()) => String::new(),
+        Err(HostError::Mapping { problem, .. }) => problem,
+        Err(other) => other.to_string(),
+    };
+    assert_eq!(refusal("q", PROBE), "");
+    assert_eq!(refusal("q", PROBE), "feeds this function already");
+    assert!(refusal("short", PROBE).contains("exceeds the queue's visibility timeout"));
+    assert!(refusal("nowhere", PROBE).contains("does not exist"));
+    assert_eq!(refusal("q", "nobody"), "no function nobody");
+    assert_eq!(refusal("tight", PROBE), "");
+    let warned = |event: &HostEvent| matches!(event, HostEvent::Warning { message, .. } if message.contains("queue tight"));
+    world.event("a warning about visibility", warned).await;
 }
 
 #[tokio::test]
