@@ -2,7 +2,10 @@
 
 pub mod clock;
 pub mod front;
+pub mod lambda;
+pub mod notify;
 mod query;
+pub mod s3;
 pub mod sns;
 pub mod sqs;
 mod sts;
