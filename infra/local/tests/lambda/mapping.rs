@@ -102,6 +102,29 @@ async fn a_lost_reply_brings_the_batch_back_although_its_work_was_done() {
 }
 
 #[tokio::test]
+async fn every_message_is_worked_on_in_spite_of_faults() {
+    let world = World::new(FAST, Faults { seed: 11, kill_during: 0.3, reply_lost: 0.3 }).await;
+    world.start(|spec| spec.concurrency = 2).await;
+    world.queue("q", &[]);
+    let bodies: Vec<String> = (0..20).map(|n| format!("nap {n}")).collect();
+    world.send("q", &bodies.iter().map(String::as_str).collect::<Vec<_>>());
+    world.map(MappingSpec { batch_size: 1, ..mapping() });
+    world.drained("q").await;
+    let counts = world.lambda.fault_counts();
+    assert!(counts.killed > 0 && counts.replies_lost > 0, "a fault never fired: {counts:?}");
+}
+
+#[tokio::test]
+async fn a_messages_trace_goes_on_in_the_function() {
+    let mut world = started(1.0, Faults::default(), &[]).await;
+    let trace_header = "Root=1-65f00000-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0;Lineage=1:abcdef01:3";
+    let outgoing = Outgoing { trace_header: Some(trace_header.to_owned()), ..Outgoing::default() };
+    world.queues.send("q", "trace", outgoing).expect("a valid message");
+    world.map(mapping());
+    world.line(&format!("trace {trace_header}")).await;
+}
+
+#[tokio::test]
 async fn a_window_gathers_one_large_batch() {
     let mut world = started(1.0, Faults::default(), &[]).await;
     let bodies: Vec<String> = (0..25).map(|n| format!("item {n}")).collect();
