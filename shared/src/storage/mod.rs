@@ -4,12 +4,14 @@
 
 pub mod embedded;
 mod error;
+pub mod faulty;
 mod object;
 mod request;
 mod store;
 
 pub use embedded::EmbeddedStore;
 pub use error::{ErrorKind, Result, StoreError, kind_of};
+pub use faulty::FaultyStore;
 pub use object::{
     Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
 };
