@@ -2,11 +2,15 @@
 //!
 //! One contract suite (`tests/contract`) runs on every store, so that the embedded one can stand in for S3 in tests.
 
+#[cfg(feature = "aws")]
+mod bounded;
 pub mod embedded;
 mod error;
 pub mod faulty;
 mod object;
 mod request;
+#[cfg(feature = "aws")]
+mod s3;
 mod store;
 
 pub use embedded::EmbeddedStore;
@@ -19,4 +23,6 @@ pub use request::{
     Checksum, Condition, Copy, CopySource, Delete, Encryption, Get, Head, List, ListUploads, ListVersions, Location, Metadata,
     PutOptions, Range, ReadCondition,
 };
+#[cfg(feature = "aws")]
+pub use s3::S3Store;
 pub use store::Store;
