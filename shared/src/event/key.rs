@@ -1,5 +1,6 @@
 //! Names of buckets and objects, and the one place where an event's key is decoded.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,23 @@ impl BucketName {
     /// Takes the name as it is; S3 is the judge of whether it exists.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
+    }
+
+    /// Takes a bucket's ARN as its name, and any other text as it is: an access point is addressed by its ARN.
+    ///
+    /// S3 Batch Operations' documents show bucket ARNs both as `arn:aws:s3:::photos` and with region and account.
+    pub fn from_name_or_arn(text: &str) -> Self {
+        let mut parts = text.splitn(6, ':');
+        let is_s3 = parts.next() == Some("arn") && parts.nth(1) == Some("s3");
+        match parts.nth(2) {
+            Some(resource) if is_s3 && !resource.is_empty() && !resource.contains([':', '/']) => Self::new(resource),
+            _ => Self::new(text),
+        }
+    }
+
+    /// The bucket's ARN in the commercial partition, or the access point's as it was given.
+    pub fn to_arn(&self) -> String {
+        if self.0.starts_with("arn:") { self.0.clone() } else { format!("arn:aws:s3:::{}", self.0) }
     }
 
     /// The name as requests carry it.
@@ -110,6 +128,13 @@ impl TryFrom<String> for ObjectKey {
 
     fn try_from(key: String) -> Result<Self, KeyError> {
         Self::new(key)
+    }
+}
+
+/// Keys are ordered as their text is, so that a map of them can be searched by a prefix.
+impl Borrow<str> for ObjectKey {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

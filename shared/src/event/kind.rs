@@ -15,6 +15,14 @@ impl EventKind {
         Self(name.strip_prefix("s3:").unwrap_or(name).to_owned())
     }
 
+    /// The kind of an S3 Batch Operations task: nothing happened, somebody wants the key looked at.
+    pub const BATCH_TASK: &str = "BatchTask";
+
+    /// See [`EventKind::BATCH_TASK`].
+    pub fn batch_task() -> Self {
+        Self(Self::BATCH_TASK.to_owned())
+    }
+
     /// The name, such as `ObjectCreated:Put`.
     pub fn as_str(&self) -> &str {
         &self.0
