@@ -1,5 +1,12 @@
 //! Right colours: every way in which the formats store them, probed in the output.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the functions around the tests are tests too"
+)]
+
 use brigade_thumbnail::pixels::{Enlarge, Fit, Format, Limits, Rendered, Settings, render};
 use brigade_thumbnail::samples::{CORNERS, Light, encode, exif, scene};
 use image::{DynamicImage, ImageFormat, RgbaImage};

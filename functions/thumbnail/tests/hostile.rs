@@ -1,5 +1,7 @@
 //! Files that are broken, oversized or foreign: each gets its named reject, and none a panic.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the functions around the tests are tests too")]
+
 use brigade_thumbnail::pixels::{Enlarge, Fit, Format, Limits, Reject, Rendered, Settings, peek, render};
 use brigade_thumbnail::samples::{Kind, Light, encode, jpeg, scene};
 use image::ImageFormat;

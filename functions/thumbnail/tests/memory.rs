@@ -1,5 +1,7 @@
 //! What a source may allocate, counted by the allocator. One test, since the count is the process's.
 
+#![expect(clippy::expect_used, reason = "the functions around the tests are tests too")]
+
 use brigade_thumbnail::pixels::{Enlarge, Fit, Format, Limits, Settings, memory_estimate, peek, render};
 use brigade_thumbnail::samples::{Kind, Light, encode, jpeg, scene};
 use image::ImageFormat;

@@ -1,5 +1,7 @@
 //! Right pictures: sizes, orientation, formats and colours, probed in the encoded outputs by an independent decoder.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the functions around the tests are tests too")]
+
 use brigade_thumbnail::pixels::{Enlarge, Fit, Format, Limits, Rendered, Settings, SourceFormat, render};
 use brigade_thumbnail::samples::{self, CORNERS, Kind, Light, jpeg, scene};
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};

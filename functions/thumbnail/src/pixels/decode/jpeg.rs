@@ -37,16 +37,16 @@ impl Reduction {
     }
 }
 
-/// Bytes that [`decode`] holds at its peak: the planes, the picture made of them, and the coefficients. A progressive
-/// file needs all coefficients; for the others the engine hands rows to worker threads through a queue without a
-/// bound, and in the worst case they all wait there.
+/// Bytes that [`decode`] holds at its peak: the planes, the picture made of them, and coefficients. The engine hands
+/// rows of coefficients to worker threads through a queue without a bound; in the worst case all of them wait there. A
+/// progressive file holds all its coefficients besides, since each scan refines them.
 pub(in super::super) fn memory(frame: &Frame, header: &Header, reduction: Reduction) -> u64 {
     let widest = frame.components.iter().map(|c| u32::from(c.horizontal)).max().unwrap_or(1);
     let tallest = frame.components.iter().map(|c| u32::from(c.vertical)).max().unwrap_or(1);
     let units = u64::from(header.width.div_ceil(8 * widest)) * u64::from(header.height.div_ceil(8 * tallest));
     let blocks: u64 = frame.components.iter().map(|c| units * u64::from(c.horizontal) * u64::from(c.vertical)).sum();
     let planes = blocks * u64::from(reduction.0) * u64::from(reduction.0);
-    let coefficients = blocks * 64 * 2;
+    let coefficients = blocks * 64 * 2 * if frame.progressive { 2 } else { 1 };
     let sides = u64::from(reduction.side(header.width)) * u64::from(reduction.side(header.height));
     planes + coefficients + sides * frame.components.len() as u64
 }

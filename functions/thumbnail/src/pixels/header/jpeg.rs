@@ -9,6 +9,7 @@ use super::{Coding, Header};
 /// The frame header, and how its samples mean colours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Frame {
+    pub(in super::super) progressive: bool,
     /// 1, 3 or 4 of them.
     pub(in super::super) components: Vec<Component>,
     pub(in super::super) colour: Colour,
@@ -150,7 +151,7 @@ fn frame(marker: u8, segment: &[u8]) -> Result<(Header, Frame), Reject> {
     }
     let header = Header::new(SourceFormat::Jpeg, width, height)?;
     // What the colours are and how many scans there are shows when the walk is over.
-    Ok((header, Frame { components, colour: Colour::Gray, adobe: false, scans: 0 }))
+    Ok((header, Frame { progressive: marker == 0xC2, components, colour: Colour::Gray, adobe: false, scans: 0 }))
 }
 
 /// Which colours the components are. JPEG itself doesn't say; this is libjpeg's rule (`default_decompress_parms`),
