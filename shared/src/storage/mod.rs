@@ -5,6 +5,7 @@
 mod bounded;
 pub mod embedded;
 mod error;
+pub mod faulty;
 mod object;
 pub mod own_writes;
 pub mod paging;
@@ -18,6 +19,7 @@ pub mod upload;
 
 pub use embedded::EmbeddedStore;
 pub use error::{ErrorKind, Result, StoreError, kind_of};
+pub use faulty::FaultyStore;
 pub use object::{
     Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
 };
