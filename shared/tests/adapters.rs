@@ -7,6 +7,8 @@
 //! asked; and it knows CRC64NVME only with the Python package `awscrt` beside it (else a read of an upload in parts fails
 //! with a checksum that doesn't match).
 
+#![expect(clippy::unwrap_used, reason = "what a test sets up may fail it")]
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use brigade::aws::Clients;
