@@ -8,7 +8,7 @@ mod finish;
 mod lines;
 mod pace;
 mod park;
-mod queue;
+pub mod queue;
 mod reply;
 mod settle;
 #[cfg(feature = "lambda")]
@@ -26,7 +26,7 @@ pub use batch::{BatchResult, run_messages};
 pub use lines::{Lines, StandardOutput};
 pub use pace::Pace;
 pub use park::{PARKED_VERSION, parked};
-pub use queue::*;
+pub use queue::Queue;
 pub use reply::{run_direct, run_job};
 #[cfg(feature = "lambda")]
 pub use shell::{Start, fail_start, serve};
