@@ -43,11 +43,10 @@ pub async fn run_messages(
     let mut ends = settle(setup, &all, deadline).await.into_iter();
     let grouped: Vec<_> =
         messages.iter().zip(&decoded).map(|(m, records)| (m, records, ends.by_ref().take(records.len()).collect())).collect();
-    let mut finished: Vec<Finished<'_>> = stream::iter(grouped)
-        .map(|(message, records, settled)| finish(setup, message, records, settled, deadline))
-        .buffered(FINISH_AT_ONCE)
-        .collect()
-        .await;
+    // The futures are made before the first await: a closure that is kept across one would have to hold for every lifetime.
+    let ends: Vec<_> =
+        grouped.into_iter().map(|(message, records, settled)| finish(setup, message, records, settled, deadline)).collect();
+    let mut finished: Vec<Finished<'_>> = stream::iter(ends).buffered(FINISH_AT_ONCE).collect().await;
     hold_back_groups(&mut finished);
     reset_visibility(setup, &finished, deadline).await;
     report(setup, &finished, now());

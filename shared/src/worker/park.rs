@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::queue::{MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, Outgoing};
+use super::queue::{Outgoing, is_carried};
 use crate::verdict::Reason;
 
 /// The format of parked messages: `brigade-v` in the attributes, `v` in a wrapped body.
@@ -28,7 +28,7 @@ pub fn parked(
     let mut attributes = own.clone();
     attributes.extend(marks.clone());
     let plain = Outgoing { body: body.to_owned(), attributes, ..Outgoing::default() };
-    if fits(&plain) {
+    if plain.check("the parking queue").is_ok() {
         return Some(plain);
     }
     let document = json!({
@@ -36,7 +36,7 @@ pub fn parked(
         "reason": reason.code, "detail": reason.detail, "attributes": own, "body": body,
     });
     let wrapped = Outgoing { body: document.to_string(), attributes: marks, ..Outgoing::default() };
-    fits(&wrapped).then_some(wrapped)
+    wrapped.check("the parking queue").is_ok().then_some(wrapped)
 }
 
 fn marks(function: &str, message_id: Option<&str>, reason: &Reason) -> BTreeMap<String, String> {
@@ -60,23 +60,10 @@ fn within_bound(bytes: &mut usize, c: char) -> Option<char> {
     (*bytes <= DETAIL).then_some(c)
 }
 
-/// The characters that SQS takes.
-fn is_carried(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && c != '\u{FFFE}' && c != '\u{FFFF}')
-}
-
-fn fits(message: &Outgoing) -> bool {
-    let carried = |text: &str| text.chars().all(is_carried);
-    !message.body.is_empty()
-        && message.bytes() <= MAX_MESSAGE_BYTES
-        && message.attributes.len() <= MAX_ATTRIBUTES
-        && carried(&message.body)
-        && message.attributes.iter().all(|(name, value)| !name.is_empty() && !value.is_empty() && carried(value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::queue::MAX_MESSAGE_BYTES;
 
     fn park(body: &str, attributes: usize) -> Option<Outgoing> {
         let own = (0..attributes).map(|n| (format!("own-{n}"), "x".to_owned())).collect();

@@ -35,11 +35,11 @@ pub(super) async fn settle(setup: Setup<'_>, records: &[Decoded], deadline: Dead
             *newest = event;
         }
     }
-    let ends: BTreeMap<(&BucketName, &ObjectKey), Settled> = stream::iter(objects)
-        .map(|(object, event)| async move { (object, settle_one(setup, event, deadline).await) })
-        .buffer_unordered(setup.common.concurrency)
-        .collect()
-        .await;
+    // The futures are made before the first await: a closure that is kept across one would have to hold for every lifetime.
+    let work: Vec<_> =
+        objects.into_iter().map(|(object, event)| async move { (object, settle_one(setup, event, deadline).await) }).collect();
+    let ends: BTreeMap<(&BucketName, &ObjectKey), Settled> =
+        stream::iter(work).buffer_unordered(setup.common.concurrency).collect().await;
     let end_of = |record: &Decoded| match at_the_door(setup, record) {
         Some(verdict) => Settled { outcome: verdict.into(), took: Duration::ZERO, handled: false },
         None => event_of(record).and_then(|e| ends.get(&(&e.bucket, &e.key))).cloned().unwrap_or_else(unstarted),
