@@ -39,6 +39,6 @@ impl Dedup {
 }
 
 /// What stands in for an absent deduplication id: the SHA-256 of the body (not of the attributes).
-pub(super) fn content_id(body: &str) -> String {
+pub(crate) fn content_id(body: &str) -> String {
     hex(&Sha256::digest(body.as_bytes()))
 }

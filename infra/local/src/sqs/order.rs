@@ -1,8 +1,8 @@
 //! Which of the visible messages is handed out next.
 //!
-//! A standard queue hands out the lowest position first. A FIFO queue hands out a group's messages in order and closes the
-//! group while any of them is in flight; within one receive it takes as many as it can of one group before the next group,
-//! as the SQS guide's "FIFO delivery logic" says.
+//! A standard queue hands out the lowest position first. A FIFO queue hands out a group's messages in order, oldest message
+//! first among the groups, and closes a group while any of its messages is in flight; one receive may take several messages
+//! of a group (SQS Developer Guide, "FIFO queue delivery logic").
 
 use std::collections::{BTreeMap, BTreeSet};
 
