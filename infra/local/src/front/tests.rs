@@ -174,6 +174,65 @@ async fn stopping_ends_long_polls_and_frees_the_port() {
 }
 
 #[tokio::test]
+async fn older_clients_manage_queues_with_forms() {
+    let front = Front::start(0, routes(None)).await.unwrap();
+    let cases = [
+        (
+            "Action=CreateQueue&QueueName=old&Attribute.1.Name=DelaySeconds&Attribute.1.Value=5&Tag.1.Key=k&Tag.1.Value=v",
+            "<QueueUrl>http://local:1/000000000000/old</QueueUrl>",
+        ),
+        (
+            "Action=GetQueueAttributes&QueueUrl=old&AttributeName.1=DelaySeconds",
+            "<Attribute><Name>DelaySeconds</Name><Value>5</Value></Attribute>",
+        ),
+        ("Action=ListQueueTags&QueueUrl=old", "<Tag><Key>k</Key><Value>v</Value></Tag>"),
+        (
+            "Action=ListQueues&QueueNamePrefix=o",
+            "<ListQueuesResult><QueueUrl>http://local:1/000000000000/old</QueueUrl></ListQueuesResult>",
+        ),
+        ("Action=ReceiveMessage&QueueUrl=old&MaxNumberOfMessages=10", "<ReceiveMessageResult></ReceiveMessageResult>"),
+        (
+            "Action=DeleteMessageBatch&QueueUrl=old&DeleteMessageBatchRequestEntry.1.Id=a&DeleteMessageBatchRequestEntry.1.ReceiptHandle=x",
+            "<BatchResultErrorEntry><Code>ReceiptHandleIsInvalid</Code><Id>a</Id>",
+        ),
+        ("Action=DeleteQueue&QueueUrl=old", "<DeleteQueueResponse"),
+        ("Action=DeleteQueue&QueueUrl=old", "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"),
+    ];
+    for (form, part) in cases {
+        let reply = raw(&front, &format!("POST / {FORM}"), format!("{form}&Version=2012-11-05").as_bytes()).await;
+        assert!(reply.contains(part), "{form}: {reply}");
+    }
+}
+
+/// Every action answers parameters that are missing, or of the wrong type, with a client error.
+#[tokio::test]
+async fn bad_parameters_are_refused_by_every_action() {
+    let front = Front::start(0, routes(None)).await.unwrap();
+    let sqs = "CreateQueue DeleteQueue GetQueueUrl GetQueueAttributes SetQueueAttributes SendMessage SendMessageBatch ReceiveMessage \
+        DeleteMessage DeleteMessageBatch ChangeMessageVisibility ChangeMessageVisibilityBatch PurgeQueue TagQueue UntagQueue \
+        ListQueueTags ListDeadLetterSourceQueues StartMessageMoveTask";
+    let bodies = [
+        "{}",
+        "",
+        r#"{"QueueUrl":7,"QueueName":7,"Entries":7,"SourceArn":7}"#,
+        r#"{"QueueUrl":"none","QueueName":"no/name","SourceArn":"none","Entries":[{"Id":"1"}],"ReceiptHandle":"x","VisibilityTimeout":1}"#,
+        r#"{"QueueUrl":null,"QueueName":null,"Entries":[null],"SourceArn":null}"#,
+    ];
+    for action in sqs.split_whitespace() {
+        for body in bodies {
+            let reply = raw(&front, &format!("{SQS}.{action}"), body.as_bytes()).await;
+            assert!(reply.starts_with("HTTP/1.1 400") && reply.contains("__type"), "{action} {body}: {reply}");
+        }
+    }
+    let sns = "CreateTopic DeleteTopic GetTopicAttributes SetTopicAttributes Subscribe Unsubscribe ListSubscriptionsByTopic \
+        GetSubscriptionAttributes SetSubscriptionAttributes Publish PublishBatch TagResource UntagResource ListTagsForResource";
+    for action in sns.split_whitespace() {
+        let reply = raw(&front, &format!("POST / {FORM}"), format!("Action={action}&Version=2010-03-31").as_bytes()).await;
+        assert!(reply.starts_with("HTTP/1.1 4") && reply.contains("<ErrorResponse"), "{action}: {reply}");
+    }
+}
+
+#[tokio::test]
 async fn health_is_json() {
     let front = Front::start(0, routes(None)).await.unwrap();
     let reply = raw(&front, "GET /_brigade/health HTTP/1.1", b"").await;

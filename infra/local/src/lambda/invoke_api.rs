@@ -6,9 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -16,11 +18,16 @@ use serde_json::{Value, json};
 use super::HostError;
 use super::function::{Function, FunctionState};
 use super::host::Lambda;
-use super::invocation::{InvokeResult, MAX_ASYNC_PAYLOAD, request_id};
+use super::invocation::{InvokeResult, MAX_ASYNC_PAYLOAD, Work, request_id};
 use super::runtime_api::{Route as RuntimeRoute, insert, json as json_response, serve};
+use crate::front;
 
 /// Pauses before the two retries of a failed asynchronous invocation, in cloud time.
 const ASYNC_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+
+/// The most bytes of a body that are read. Somewhat more than [`MAX_PAYLOAD`](super::MAX_PAYLOAD), so that a payload that is
+/// too large is refused as such, with its size.
+const MAX_BODY: usize = 32 * 1024 * 1024;
 
 /// A call of the Lambda API.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,15 +64,24 @@ fn function_name(given: &str) -> Option<&str> {
     (version == "$LATEST").then_some(name)
 }
 
-impl Lambda {
-    /// Whether a request is for this host: the runtime API of one of its functions, or the Lambda API.
-    #[must_use]
-    pub fn owns(&self, method: &Method, path: &str) -> bool {
-        Route::of(method, path).is_some() || RuntimeRoute::of(method, path).is_some_and(|r| self.function(r.function()).is_ok())
+#[async_trait]
+impl front::Route for Lambda {
+    async fn call(&self, request: front::Request) -> front::Response {
+        let (parts, body) = request.into_parts();
+        let response = match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => self.handle(Request::from_parts(parts, body.to_bytes())).await,
+            Err(error) => {
+                let message = format!("the body is not readable within {MAX_BODY} bytes: {error}");
+                refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", &message)
+            }
+        };
+        response.map(front::Body::from)
     }
+}
 
-    /// Serves such a request. Its body should be read up to somewhat more than [`super::MAX_PAYLOAD`], so that an answer
-    /// that is too large is refused here, with its reason. A process's `next` is answered when there is work for it.
+impl Lambda {
+    /// Serves a request to the runtime API of a function, or to the Lambda API. A process's `next` is answered when there is
+    /// work for it.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         if let Some(route) = RuntimeRoute::of(request.method(), path) {
@@ -102,7 +118,7 @@ impl Lambda {
         let header = |name: &str| text(request.headers(), name);
         let kind = header("x-amz-invocation-type").unwrap_or("RequestResponse").to_owned();
         let tail = header("x-amz-log-type") == Some("Tail");
-        let context = header("x-amz-client-context").and_then(|c| String::from_utf8(STANDARD.decode(c).ok()?).ok());
+        let client_context = header("x-amz-client-context").and_then(|c| String::from_utf8(STANDARD.decode(c).ok()?).ok());
         let payload = match request.into_body() {
             empty if empty.is_empty() => Bytes::from_static(b"{}"),
             payload => payload,
@@ -111,12 +127,13 @@ impl Lambda {
             let message = format!("Could not parse request body into json: {error}");
             return Ok(refusal(StatusCode::BAD_REQUEST, "InvalidRequestContentException", &message));
         }
+        let work = Work { client_context, tail, ..Work::of(payload) };
         match kind.as_str() {
             "RequestResponse" => {
-                let result = self.invoker.invoke_directly(&function, payload, context).await?;
+                let result = self.invoker.invoke_directly(&function, work).await?;
                 Ok(answer(result, tail))
             }
-            "Event" => self.invoke_later(function, payload, context),
+            "Event" => self.invoke_later(function, work),
             "DryRun" => Ok(empty(StatusCode::NO_CONTENT)),
             other => {
                 let message = format!("InvocationType {other}: must be RequestResponse, Event or DryRun");
@@ -126,14 +143,9 @@ impl Lambda {
     }
 
     /// An asynchronous invocation: accepted now, tried up to three times.
-    fn invoke_later(
-        &self,
-        function: Arc<Function>,
-        payload: Bytes,
-        context: Option<String>,
-    ) -> Result<Response<Bytes>, HostError> {
-        if payload.len() > MAX_ASYNC_PAYLOAD {
-            return Err(HostError::PayloadTooLarge { bytes: payload.len(), limit: MAX_ASYNC_PAYLOAD });
+    fn invoke_later(&self, function: Arc<Function>, work: Work) -> Result<Response<Bytes>, HostError> {
+        if work.payload.len() > MAX_ASYNC_PAYLOAD {
+            return Err(HostError::PayloadTooLarge { bytes: work.payload.len(), limit: MAX_ASYNC_PAYLOAD });
         }
         let throttled = |_| HostError::Throttled(function.spec.name.clone());
         let slot = Arc::clone(&self.async_slots).try_acquire_owned().map_err(throttled)?;
@@ -141,7 +153,7 @@ impl Lambda {
         self.spawn(async move {
             let _slot = slot;
             for pause in ASYNC_RETRIES.into_iter().map(Some).chain([None]) {
-                let result = invoker.invoke_directly(&function, payload.clone(), context.clone()).await;
+                let result = invoker.invoke_directly(&function, work.clone()).await;
                 if result.is_ok_and(|result| result.function_error.is_none()) {
                     return;
                 }

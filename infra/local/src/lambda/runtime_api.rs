@@ -1,8 +1,8 @@
 //! The Lambda runtime API: how a function process gets its work and hands in its answers.
 //!
-//! Every process has a base path of its own, `/{function}/{sandbox}`, so that the host knows who is calling. Below it are the
-//! routes of the Lambda runtime API, version 2018-06-01, and those of the extensions API that a runtime's graceful-shutdown
-//! helper needs to register itself.
+//! Every process has a base path of its own, `/{function}@{sandbox}`, so that the host knows who is calling. Below it are the
+//! four routes of the Lambda runtime API, version 2018-06-01. (The extensions API is not served: `lambda_runtime` calls it
+//! only for its optional graceful shutdown.)
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -99,20 +99,13 @@ enum Action {
     Next,
     Answer { request_id: String, failed: bool },
     InitError,
-    RegisterExtension,
-    ExtensionNext,
 }
 
 impl Route {
-    /// The function whose process calls.
-    pub(super) fn function(&self) -> &str {
-        &self.function
-    }
-
     /// The route of a request; `None` where it is not for the runtime API.
     pub(super) fn of(method: &Method, path: &str) -> Option<Route> {
         let mut parts = path.strip_prefix('/')?.split('/');
-        let (function, sandbox) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        let (function, sandbox) = parts.next()?.split_once('@')?;
         let rest: Vec<&str> = parts.collect();
         let action = match (method.as_str(), rest.as_slice()) {
             ("GET", ["2018-06-01", "runtime", "invocation", "next"]) => Action::Next,
@@ -123,11 +116,9 @@ impl Route {
                 Action::Answer { request_id: (*id).to_owned(), failed: true }
             }
             ("POST", ["2018-06-01", "runtime", "init", "error"]) => Action::InitError,
-            ("POST", ["2020-01-01", "extension", "register"]) => Action::RegisterExtension,
-            ("GET", ["2020-01-01", "extension", "event", "next"]) => Action::ExtensionNext,
             _ => return None,
         };
-        Some(Route { function, sandbox, action })
+        Some(Route { function: function.to_owned(), sandbox: sandbox.to_owned(), action })
     }
 }
 
@@ -162,17 +153,6 @@ pub(super) async fn serve(registry: &Registry, route: Route, request: Request<By
             registry.call(&route, Call::InitError(body)).await;
             accepted_response()
         }
-        Action::RegisterExtension => {
-            let id = super::invocation::request_id();
-            let mut response = json(
-                StatusCode::OK,
-                &serde_json::json!({"functionName": route.function, "functionVersion": "$LATEST", "handler": "bootstrap"}),
-            );
-            insert(&mut response, "lambda-extension-identifier", &id);
-            response
-        }
-        // The events of an extension are INVOKE and SHUTDOWN. The helper subscribes to neither: it waits for its end.
-        Action::ExtensionNext => std::future::pending().await,
     }
 }
 
@@ -226,15 +206,13 @@ mod tests {
     #[test]
     fn routes() {
         let answer = |failed| Some(Action::Answer { request_id: "r-1".into(), failed });
-        let cases: [(&str, &str, Option<Action>); 10] = [
-            ("GET", "/f/0-1/2018-06-01/runtime/invocation/next", Some(Action::Next)),
-            ("POST", "/f/0-1/2018-06-01/runtime/invocation/r-1/response", answer(false)),
-            ("POST", "/f/0-1/2018-06-01/runtime/invocation/r-1/error", answer(true)),
-            ("POST", "/f/0-1/2018-06-01/runtime/init/error", Some(Action::InitError)),
-            ("POST", "/f/0-1/2020-01-01/extension/register", Some(Action::RegisterExtension)),
-            ("GET", "/f/0-1/2020-01-01/extension/event/next", Some(Action::ExtensionNext)),
-            ("POST", "/f/0-1/2018-06-01/runtime/invocation/next", None),
-            ("GET", "/f/0-1/2018-06-01/runtime/invocation/next/more", None),
+        let cases: [(&str, &str, Option<Action>); 8] = [
+            ("GET", "/f@0-1/2018-06-01/runtime/invocation/next", Some(Action::Next)),
+            ("POST", "/f@0-1/2018-06-01/runtime/invocation/r-1/response", answer(false)),
+            ("POST", "/f@0-1/2018-06-01/runtime/invocation/r-1/error", answer(true)),
+            ("POST", "/f@0-1/2018-06-01/runtime/init/error", Some(Action::InitError)),
+            ("POST", "/f@0-1/2018-06-01/runtime/invocation/next", None),
+            ("GET", "/f@0-1/2018-06-01/runtime/invocation/next/more", None),
             ("GET", "/f/2018-06-01/runtime/invocation/next", None),
             ("GET", "/bucket/key", None),
         ];
@@ -249,7 +227,7 @@ mod tests {
         let registry = Registry::default();
         for (method, path) in [("GET", "next"), ("POST", "r-1/response")] {
             let method = Method::from_bytes(method.as_bytes()).expect("a method");
-            let path = format!("/f/0-1/2018-06-01/runtime/invocation/{path}");
+            let path = format!("/f@0-1/2018-06-01/runtime/invocation/{path}");
             let route = Route::of(&method, &path).expect("a route");
             let response = serve(&registry, route, Request::new(Bytes::new())).await;
             assert_eq!(response.status(), StatusCode::FORBIDDEN);

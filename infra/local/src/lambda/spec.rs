@@ -124,7 +124,7 @@ pub(super) fn variables(spec: &FunctionSpec, around: &Surroundings, sandbox: &st
     ];
     let mut all: BTreeMap<String, String> = set.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     all.extend(spec.environment.clone());
-    all.insert("AWS_LAMBDA_RUNTIME_API".to_owned(), format!("{}/{}/{sandbox}", around.endpoint, spec.name));
+    all.insert("AWS_LAMBDA_RUNTIME_API".to_owned(), format!("{}/{}@{sandbox}", around.endpoint, spec.name));
     all
 }
 
@@ -159,7 +159,7 @@ mod tests {
         spec.environment.insert("AWS_LAMBDA_RUNTIME_API".into(), "elsewhere:1".into());
         let all = variables(&spec, &around(), "0-1");
         assert_eq!(all["AWS_REGION"], "us-east-1");
-        assert_eq!(all["AWS_LAMBDA_RUNTIME_API"], "http://127.0.0.1:4566/brigade-thumbnail/0-1");
+        assert_eq!(all["AWS_LAMBDA_RUNTIME_API"], "http://127.0.0.1:4566/brigade-thumbnail@0-1");
         assert_eq!(all["LAMBDA_TASK_ROOT"], "/opt/task");
         assert_eq!(all["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "256");
     }

@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::batch::{self, Entry};
-use super::engine::{Queues, Receive};
+use super::engine::Queues;
 use super::error::{SqsError, invalid_parameter};
+use super::receiving::Receive;
 use super::wire::{self, WireAttribute};
 use super::{Outgoing, Sent};
 use crate::front::Caller;
@@ -223,6 +224,7 @@ fn send(queues: &Queues, caller: &Caller, queue: &str, message: SendMessage) -> 
     if let Some(name) = system.keys().next() {
         return Err(SqsError::InvalidParameterValue(format!("Message system attribute name '{name}' is invalid.")));
     }
+    let own_trace = trace.is_some();
     let outgoing = Outgoing {
         attributes,
         trace_header: trace.or_else(|| caller.trace_header.clone()),
@@ -230,7 +232,10 @@ fn send(queues: &Queues, caller: &Caller, queue: &str, message: SendMessage) -> 
         dedup_id: message.message_deduplication_id,
         delay: seconds("DelaySeconds", message.delay_seconds)?,
     };
-    queues.send(queue, message.message_body, outgoing)
+    let mut sent = queues.send(queue, message.message_body, outgoing)?;
+    // A digest is returned for what the message itself carried.
+    sent.md5_of_system_attributes = sent.md5_of_system_attributes.filter(|_| own_trace);
+    Ok(sent)
 }
 
 fn sent(sent: &Sent) -> Value {

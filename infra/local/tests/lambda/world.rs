@@ -2,24 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use brigade_local::clock::Clock;
+use brigade_local::front::{Front, Request, Response, Route, Routes};
 use brigade_local::lambda::{Faults, FunctionSpec, HostEvent, HostEvents, HostSettings, Lambda, MappingSpec};
+use brigade_local::sns::Topics;
 use brigade_local::sqs::{Queues, Settings};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
-use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
 
 /// The name of the function in these tests.
 pub(crate) const PROBE: &str = "probe";
@@ -29,26 +22,28 @@ pub(crate) struct World {
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) queues: Queues,
     pub(crate) events: HostEvents,
-    front: JoinHandle<()>,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        self.front.abort();
-    }
+    /// Stops when it is dropped.
+    _front: Front,
 }
 
 impl World {
     /// A host whose queues' time runs so many times as fast.
     pub(crate) async fn new(factor: f64, faults: Faults) -> World {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a loopback port");
-        let address: SocketAddr = listener.local_addr().expect("its address");
+        let listener = Front::bind(0).await.expect("a loopback port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
         let queues = Queues::new(Clock::scaled(factor), Settings::default());
-        let settings = HostSettings { faults, ..HostSettings::new(format!("http://{address}")) };
+        let settings = HostSettings { faults, ..HostSettings::new(endpoint) };
         let lambda = Arc::new(Lambda::new(settings, queues.clone()));
         let events = lambda.events();
-        let front = tokio::spawn(serve(listener, Arc::clone(&lambda)));
-        World { lambda, queues, events, front }
+        let routes = Routes {
+            s3: Arc::new(NoS3),
+            lambda: Some(lambda.clone()),
+            queues: queues.clone(),
+            topics: Topics::new(queues.clone()),
+            lost_reply: None,
+        };
+        let front = Front::serve(listener, routes).expect("an address");
+        World { lambda, queues, events, _front: front }
     }
 
     /// Starts the probe with changes to its spec, and waits until it asks for work.
@@ -137,25 +132,12 @@ fn program() -> PathBuf {
     program
 }
 
-async fn serve(listener: TcpListener, lambda: Arc<Lambda>) {
-    // They end with the front: an open connection would keep the host alive.
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let lambda = Arc::clone(&lambda);
-        let service = service_fn(move |request| answer(Arc::clone(&lambda), request));
-        connections.spawn(async move {
-            // A child that is killed breaks its connection; that is no failure of the test.
-            let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
-}
+/// No S3 in these tests.
+struct NoS3;
 
-async fn answer(
-    lambda: Arc<Lambda>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
-    let (parts, body) = request.into_parts();
-    let body = Limited::new(body, 16 << 20).collect().await?.to_bytes();
-    assert!(lambda.owns(&parts.method, parts.uri.path()), "{} {}", parts.method, parts.uri);
-    Ok(lambda.handle(Request::from_parts(parts, body)).await.map(Full::new))
+#[async_trait]
+impl Route for NoS3 {
+    async fn call(&self, request: Request) -> Response {
+        panic!("nobody should ask for {}", request.uri())
+    }
 }
