@@ -1,5 +1,7 @@
 //! From a change in a bucket to the message that a queue holds, through the cloud as it is assembled.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail it by panicking")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
