@@ -3,7 +3,12 @@
 //! Data flows one way: envelope → event → observe → plan → apply → verdict. Dependencies point one way too:
 //! `event ← storage ← derived ← worker`. Without features there is no AWS crate in the tree.
 
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod budget;
+pub mod config;
 pub mod derived;
 pub mod event;
 pub mod storage;
+pub mod verdict;
 pub mod worker;

@@ -1,5 +1,6 @@
 //! Names of buckets and objects, and the one place where an event's key is decoded.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -127,6 +128,13 @@ impl TryFrom<String> for ObjectKey {
 
     fn try_from(key: String) -> Result<Self, KeyError> {
         Self::new(key)
+    }
+}
+
+/// Keys are ordered as their text is, so that a map of them can be searched by a prefix.
+impl Borrow<str> for ObjectKey {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -123,6 +123,8 @@ pub fn kind_of(code: Option<&str>, status: Option<u16>, message: &str) -> ErrorK
             Throttled
         }
         "InternalError" | "ServiceUnavailable" | "RequestTimeout" | "RequestTimeTooSkewed" | "IncompleteBody" => Unavailable,
+        // S3's code for more than 10 tags.
+        "BadRequest" if message.contains("tags") => Invalid,
         "" | "Unknown" | "BadRequest" => kind_of_status(status),
         _ if status.is_some_and(|s| s >= 500) => Unavailable,
         _ => Invalid,

@@ -2,11 +2,17 @@
 //!
 //! One contract suite (`tests/contract`) runs on every store, so that the embedded one can stand in for S3 in tests.
 
+#[cfg(feature = "aws")]
+mod bounded;
+pub mod embedded;
 mod error;
 mod object;
 mod request;
+#[cfg(feature = "aws")]
+mod s3;
 mod store;
 
+pub use embedded::EmbeddedStore;
 pub use error::{ErrorKind, Result, StoreError, kind_of};
 pub use object::{
     Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
@@ -15,4 +21,6 @@ pub use request::{
     Checksum, Condition, Copy, CopySource, Delete, Encryption, Get, Head, List, ListUploads, ListVersions, Location, Metadata,
     PutOptions, Range, ReadCondition,
 };
+#[cfg(feature = "aws")]
+pub use s3::S3Store;
 pub use store::Store;

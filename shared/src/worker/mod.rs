@@ -1,1 +1,3 @@
 //! The worker shell.
+
+pub mod queue;

@@ -1,0 +1,170 @@
+//! Topics and queues together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Publish, SnsError, Topics};
+use crate::clock::Clock;
+use crate::sqs::{AttributeValue, MessageAttribute, Queues, Received, Settings};
+
+struct World {
+    queues: Queues,
+    topics: Topics,
+    topic: String,
+}
+
+fn attributes<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// A topic `t` with a queue `q` subscribed, with these attributes.
+fn world<const N: usize>(subscription: [(&str, &str); N]) -> World {
+    let queues = Queues::new(Clock::real(), Settings { seed: Some(1), ..Settings::default() });
+    let topics = Topics::new(queues.clone());
+    let topic = topics.create("t").unwrap();
+    let queue = queues.create("q", &BTreeMap::new()).unwrap();
+    topics.subscribe(&topic, "sqs", &queue, &attributes(subscription)).unwrap();
+    World { queues, topics, topic }
+}
+
+async fn next(queues: &Queues, queue: &str) -> Option<Received> {
+    queues.receive(queue, 1, Duration::ZERO).await.unwrap().pop()
+}
+
+#[tokio::test]
+async fn the_envelope_has_all_fields() {
+    let w = world([]);
+    let extra: BTreeMap<String, MessageAttribute> = [
+        ("text".to_owned(), MessageAttribute::string("é")),
+        (
+            "bytes".to_owned(),
+            MessageAttribute { data_type: "Binary".into(), value: AttributeValue::Binary(vec![0, 255].into()) },
+        ),
+    ]
+    .into();
+    let id = w.topics.publish(&w.topic, "{\"Records\":[]}", extra, Some("Amazon S3 Notification")).unwrap();
+    let received = next(&w.queues, "q").await.unwrap();
+    let envelope: Value = serde_json::from_str(&received.body).unwrap();
+    let expected = [
+        ("Type", "Notification"),
+        ("MessageId", &id),
+        ("TopicArn", "arn:aws:sns:us-east-1:000000000000:t"),
+        ("Subject", "Amazon S3 Notification"),
+        ("Message", "{\"Records\":[]}"),
+        ("SignatureVersion", "1"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(envelope[name], value, "{name}");
+    }
+    assert_eq!(envelope["MessageAttributes"]["text"], serde_json::json!({"Type": "String", "Value": "é"}));
+    assert_eq!(envelope["MessageAttributes"]["bytes"], serde_json::json!({"Type": "Binary", "Value": "AP8="}));
+    for name in ["Timestamp", "Signature", "SigningCertURL", "UnsubscribeURL"] {
+        assert!(envelope[name].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+    }
+    assert!(received.message_attributes.is_empty());
+    let millis = envelope["Timestamp"].as_str().unwrap();
+    assert!(millis.len() == 24 && millis.ends_with('Z'), "{millis}");
+}
+
+#[tokio::test]
+async fn raw_delivery_is_the_message_with_its_attributes() {
+    let w = world([("RawMessageDelivery", "true")]);
+    let extra = BTreeMap::from([("n".to_owned(), MessageAttribute::number("1"))]);
+    w.topics.publish(&w.topic, "plain", extra.clone(), None).unwrap();
+    let received = next(&w.queues, "q").await.unwrap();
+    assert_eq!((received.body.as_str(), &received.message_attributes), ("plain", &extra));
+}
+
+#[tokio::test]
+async fn raw_delivery_drops_more_than_ten_attributes_unless_a_dead_letter_queue_takes_them() {
+    let w = world([("RawMessageDelivery", "true")]);
+    let eleven: BTreeMap<String, MessageAttribute> =
+        (0..11).map(|i| (format!("a{i}"), MessageAttribute::string("x"))).collect();
+    w.topics.publish(&w.topic, "lost", eleven.clone(), None).unwrap();
+    assert_eq!(next(&w.queues, "q").await, None);
+    assert_eq!(w.topics.counts().failed, 1);
+
+    let dead = w.queues.create("dead", &BTreeMap::new()).unwrap();
+    let subscription = w.topics.subscriptions(None).unwrap().remove(0).arn;
+    let policy = serde_json::json!({ "deadLetterTargetArn": dead }).to_string();
+    w.topics.set_subscription_attribute(&subscription, "RedrivePolicy", &policy).unwrap();
+    w.topics.publish(&w.topic, "kept", eleven, None).unwrap();
+    assert_eq!(w.topics.counts().dead_lettered, 1);
+    assert!(next(&w.queues, "dead").await.unwrap().body.contains("kept"));
+}
+
+#[tokio::test]
+async fn a_filter_policy_keeps_messages_back() {
+    let w = world([
+        ("FilterPolicyScope", "MessageBody"),
+        ("FilterPolicy", r#"{"Records":{"eventName":[{"prefix":"ObjectCreated:"}]}}"#),
+    ]);
+    for event in ["ObjectRemoved:Delete", "ObjectCreated:Put"] {
+        w.topics.publish(&w.topic, &format!(r#"{{"Records":[{{"eventName":"{event}"}}]}}"#), BTreeMap::new(), None).unwrap();
+    }
+    assert!(next(&w.queues, "q").await.unwrap().body.contains("ObjectCreated:Put"));
+    assert_eq!(next(&w.queues, "q").await, None);
+    assert_eq!((w.topics.counts().delivered, w.topics.counts().filtered), (1, 1));
+}
+
+#[tokio::test]
+async fn the_trace_header_reaches_the_queue() {
+    let w = world([]);
+    let publish = Publish { trace_header: Some("Root=1-5759e988-bd862e3fe1be46a994272793".into()), ..Publish::default() };
+    w.topics.publish_with(&w.topic, "m", publish).unwrap();
+    let received = next(&w.queues, "q").await.unwrap();
+    assert_eq!(received.attributes["AWSTraceHeader"], "Root=1-5759e988-bd862e3fe1be46a994272793");
+}
+
+#[tokio::test]
+async fn a_fifo_topic_repeats_nothing_within_the_window() {
+    let w = world([]);
+    let topic = w.topics.create_in("us-east-1", "t.fifo", &attributes([("FifoTopic", "true")])).unwrap();
+    let queue = w.queues.create("q.fifo", &BTreeMap::new()).unwrap();
+    w.topics.subscribe(&topic, "sqs", &queue, &BTreeMap::new()).unwrap();
+    w.topics.subscribe(&topic, "sqs", &w.queues.arn("q").unwrap(), &BTreeMap::new()).unwrap();
+    assert!(matches!(w.topics.publish(&topic, "m", BTreeMap::new(), None), Err(SnsError::InvalidParameter(_))));
+    for _ in 0..2 {
+        w.topics.publish_with(&topic, "m", Publish { group_id: Some("g".into()), ..Publish::default() }).unwrap();
+    }
+    assert_eq!(w.queues.depth("q.fifo").unwrap().total(), 1);
+    assert_eq!(w.queues.depth("q").unwrap().total(), 2, "a standard queue takes both");
+}
+
+#[test]
+fn subscribing_twice_is_one_subscription() {
+    let w = world([("RawMessageDelivery", "true")]);
+    let queue = w.queues.arn("q").unwrap();
+    let again = w.topics.subscribe(&w.topic, "sqs", &queue, &attributes([("RawMessageDelivery", "true")])).unwrap();
+    assert_eq!(w.topics.subscriptions(Some(&w.topic)).unwrap()[0].arn, again);
+    assert!(w.topics.subscribe(&w.topic, "sqs", &queue, &BTreeMap::new()).is_err(), "other attributes");
+    w.topics.unsubscribe(&again);
+    assert!(w.topics.subscriptions(None).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_refused() {
+    let w = world([]);
+    let arn = w.queues.arn("q").unwrap();
+    let none = BTreeMap::new();
+    let missing = "arn:aws:sns:us-east-1:000000000000:none";
+    assert!(matches!(w.topics.publish(missing, "m", none.clone(), None), Err(SnsError::NotFound(_))));
+    assert!(matches!(w.topics.subscribe(missing, "sqs", &arn, &attributes([])), Err(SnsError::NotFound(_))));
+    for (protocol, endpoint) in [("email", "a@b.c"), ("sqs", "http://x"), ("lambda", arn.as_str())] {
+        assert!(matches!(
+            w.topics.subscribe(&w.topic, protocol, endpoint, &attributes([])),
+            Err(SnsError::InvalidParameter(_))
+        ));
+    }
+    let long = "x".repeat(1_048_577);
+    for (message, subject) in [("", None), (long.as_str(), None), ("m", Some("two\nlines"))] {
+        assert!(matches!(w.topics.publish(&w.topic, message, none.clone(), subject), Err(SnsError::InvalidParameter(_))));
+    }
+    let subscription = w.topics.subscriptions(None).unwrap().remove(0).arn;
+    for (name, value) in [("RawMessageDelivery", "yes"), ("FilterPolicy", "[]"), ("Nonsense", "1")] {
+        assert!(w.topics.set_subscription_attribute(&subscription, name, value).is_err(), "{name}");
+    }
+    assert!(w.topics.create("bad name").is_err());
+}

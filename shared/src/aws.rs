@@ -1,0 +1,12 @@
+//! What the adapters share: clients made from the environment, the trace header that lets Lambda see a loop, and the one
+//! reading of the SDK's errors.
+
+mod clients;
+mod failure;
+#[cfg(test)]
+pub(crate) mod scripted;
+mod trace;
+
+pub use clients::{Clients, server_work_timeouts, timeouts, transfer_timeouts};
+pub(crate) use failure::{Failure, causes, failure};
+pub use trace::{TraceHeader, with_trace};

@@ -1,0 +1,147 @@
+//! The AWS clients, made from the environment as the SDK reads it (`AWS_REGION`, `AWS_ENDPOINT_URL`, credentials, …).
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_s3::config::Credentials;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use super::TraceHeader;
+use crate::storage::S3Store;
+use crate::worker::queue::SqsQueue;
+
+/// To make a connection. Within a region it takes milliseconds; a lost SYN is sent again after 1 s.
+const CONNECT: Duration = Duration::from_secs(3);
+/// From the request's first byte to the answer's. It is part of what connections are pooled by, so it is one value for
+/// all requests, large enough for the slowest; the attempt's own timeout is what cuts in first.
+const READ: Duration = Duration::from_secs(300);
+/// One attempt of a small request. (A body that streams is read after the attempt; the SDK's protection against stalled
+/// streams watches it.)
+const ATTEMPT: Duration = Duration::from_secs(15);
+/// One attempt to send a body: 16 MiB at 0.3 MB/s.
+const TRANSFER_ATTEMPT: Duration = Duration::from_secs(60);
+/// One attempt of what S3 works on before it answers: a copy of up to 5 GB, the completion of an upload.
+const SERVER_WORK_ATTEMPT: Duration = Duration::from_secs(290);
+/// Attempts of one request, the first included, with the SDK's standard backoff. More is the queue's business.
+const ATTEMPTS: u32 = 3;
+
+/// Timeouts of every request that isn't named below.
+pub fn timeouts() -> TimeoutConfig {
+    attempt(ATTEMPT)
+}
+
+/// Timeouts of a request with a large body.
+pub fn transfer_timeouts() -> TimeoutConfig {
+    attempt(TRANSFER_ATTEMPT)
+}
+
+/// Timeouts of a request that S3 works on before it answers.
+pub fn server_work_timeouts() -> TimeoutConfig {
+    attempt(SERVER_WORK_ATTEMPT)
+}
+
+fn attempt(timeout: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).operation_attempt_timeout(timeout).build()
+}
+
+/// The clients of one process. What isn't asked for isn't made: a cold start pays for what its function uses.
+#[derive(Debug)]
+pub struct Clients {
+    config: SdkConfig,
+    path_style: bool,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
+    sns: OnceLock<aws_sdk_sns::Client>,
+}
+
+impl Clients {
+    /// Region and credentials by the SDK's default chain. A missing one shows in the first request's error.
+    ///
+    /// With a custom endpoint (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, or a profile's `endpoint_url`) S3 is addressed
+    /// path style: bucket names as hosts resolve at AWS alone.
+    pub async fn from_env() -> Self {
+        let config = aws_config::defaults(behavior())
+            .http_client(http_client())
+            .retry_config(retries())
+            .timeout_config(timeouts())
+            .load()
+            .await;
+        let path_style = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        Self::new(config, path_style)
+    }
+
+    /// For a cloud at `endpoint`, such as the local one: nothing is read from the environment.
+    pub fn at(endpoint: &str, region: &str, access_key_id: &str, secret_access_key: &str) -> Self {
+        let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "given");
+        let config = SdkConfig::builder()
+            .behavior_version(behavior())
+            .endpoint_url(endpoint)
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(credentials))
+            .http_client(http_client())
+            .retry_config(retries())
+            .timeout_config(timeouts())
+            .build();
+        Self::new(config, true)
+    }
+
+    fn new(config: SdkConfig, path_style: bool) -> Self {
+        Self { config, path_style, s3: OnceLock::new(), sqs: OnceLock::new(), sns: OnceLock::new() }
+    }
+
+    /// A store on S3. `owners`: see [`S3Store::new`].
+    pub fn s3_store(&self, owners: Vec<String>) -> S3Store {
+        S3Store::new(self.s3_config().build(), self.path_style, owners)
+    }
+
+    /// The S3 client itself, in the environment's region.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        self.s3.get_or_init(|| aws_sdk_s3::Client::from_conf(self.s3_config().build()))
+    }
+
+    /// The queue port over SQS.
+    pub fn queue(&self) -> SqsQueue {
+        SqsQueue::new(self.sqs().clone())
+    }
+
+    /// The SQS client itself.
+    pub fn sqs(&self) -> &aws_sdk_sqs::Client {
+        let config = || aws_sdk_sqs::config::Builder::from(&self.config).interceptor(TraceHeader).build();
+        self.sqs.get_or_init(|| aws_sdk_sqs::Client::from_conf(config()))
+    }
+
+    /// The SNS client itself.
+    pub fn sns(&self) -> &aws_sdk_sns::Client {
+        let config = || aws_sdk_sns::config::Builder::from(&self.config).interceptor(TraceHeader).build();
+        self.sns.get_or_init(|| aws_sdk_sns::Client::from_conf(config()))
+    }
+
+    /// The region that clients are made for by default.
+    pub fn region(&self) -> Option<&str> {
+        self.config.region().map(AsRef::as_ref)
+    }
+
+    /// The custom endpoint of all services, where there is one.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+
+    fn s3_config(&self) -> aws_sdk_s3::config::Builder {
+        aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.path_style).interceptor(TraceHeader)
+    }
+}
+
+/// Pinned, so that an update of the SDK changes no retry, timeout or checksum on its own.
+fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS)
+}
+
+/// rustls with ring: it builds with a C compiler alone, and its part of a cold start is small. It speaks plain HTTP too.
+fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}

@@ -1,0 +1,17 @@
+//! Configuration: declared once per function, read once at the start, all mistakes reported together.
+//!
+//! A declaration ([`Variable`]) makes `brigade config`, the README's table and the unknown-variable check, so that names
+//! can't drift. Pure: the environment comes in as a value.
+
+mod common;
+mod place;
+mod reader;
+mod suggest;
+mod units;
+mod variable;
+
+pub use common::{COMMON, Common, LogLevel, Mode};
+pub use place::{Place, Span, parse_spans};
+pub use reader::{Environment, Mistake, Mistakes, Reader};
+pub use units::{format_bytes, parse_bytes, parse_count};
+pub use variable::{Fallback, Variable};

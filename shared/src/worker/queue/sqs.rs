@@ -1,0 +1,151 @@
+//! The queue port over the AWS SDK.
+
+use async_trait::async_trait;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::{BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
+use futures::StreamExt;
+
+use super::{ATTRIBUTE_TYPE, MAX_BATCH, MAX_VISIBILITY_SECONDS, Outgoing, Queue, QueueError};
+use crate::aws::failure;
+
+/// How many batch requests one call of `set_visibility` has in flight.
+const PARALLEL_BATCHES: usize = 4;
+
+/// SQS. All queues are in the client's region, as those of a function's event source mapping are.
+#[derive(Clone, Debug)]
+pub struct SqsQueue {
+    client: aws_sdk_sqs::Client,
+}
+
+impl SqsQueue {
+    /// SQS through this client.
+    pub fn new(client: aws_sdk_sqs::Client) -> Self {
+        Self { client }
+    }
+
+    async fn set_batch(&self, queue_url: &str, batch: &[(String, u32)]) -> Vec<Result<(), QueueError>> {
+        let mut request = self.client.change_message_visibility_batch().queue_url(queue_url);
+        for (index, (receipt_handle, seconds)) in batch.iter().enumerate() {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(receipt_handle)
+                .visibility_timeout((*seconds).min(MAX_VISIBILITY_SECONDS).cast_signed());
+            match entry.build() {
+                Ok(entry) => request = request.entries(entry),
+                Err(error) => return all(batch.len(), &QueueError::refused(CHANGE, queue_url, "BadEntry", error.to_string())),
+            }
+        }
+        match request.send().await {
+            Ok(answer) => {
+                let succeeded: Vec<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
+                per_entry(queue_url, batch.len(), &succeeded, answer.failed())
+            }
+            Err(error) => all(batch.len(), &error_of(CHANGE, queue_url, &error)),
+        }
+    }
+}
+
+const SEND: &str = "SendMessage";
+const CHANGE: &str = "ChangeMessageVisibilityBatch";
+
+#[async_trait]
+impl Queue for SqsQueue {
+    async fn send(&self, queue_url: &str, message: Outgoing) -> Result<(), QueueError> {
+        message.check(queue_url)?;
+        let mut request = self.client.send_message().queue_url(queue_url);
+        for (name, value) in message.attributes {
+            let value = MessageAttributeValue::builder().data_type(ATTRIBUTE_TYPE).string_value(value).build();
+            let value = value.map_err(|e| QueueError::refused(SEND, queue_url, "BadAttribute", e.to_string()))?;
+            request = request.message_attributes(name, value);
+        }
+        // A FIFO queue refuses any delay per message, even 0.
+        let delay = (message.delay_seconds > 0).then(|| i32::from(message.delay_seconds));
+        let request = request
+            .message_body(message.body)
+            .set_delay_seconds(delay)
+            .set_message_group_id(message.group_id)
+            .set_message_deduplication_id(message.deduplication_id);
+        request.send().await.map(drop).map_err(|error| error_of(SEND, queue_url, &error))
+    }
+
+    async fn set_visibility(&self, queue_url: &str, entries: Vec<(String, u32)>) -> Vec<Result<(), QueueError>> {
+        let batches: Vec<_> = entries.chunks(MAX_BATCH).map(|batch| self.set_batch(queue_url, batch)).collect();
+        // `buffered`, not `buffer_unordered`: the results are in the order of the entries.
+        let results: Vec<_> = futures::stream::iter(batches).buffered(PARALLEL_BATCHES).collect().await;
+        results.into_iter().flatten().collect()
+    }
+}
+
+/// The entries' results: SQS answers 200 even where every entry failed, and names the entries by the ids that we gave.
+fn per_entry(
+    queue_url: &str,
+    entries: usize,
+    succeeded: &[&str],
+    failed: &[BatchResultErrorEntry],
+) -> Vec<Result<(), QueueError>> {
+    let result = |index: usize| {
+        let id = index.to_string();
+        if let Some(entry) = failed.iter().find(|entry| entry.id() == id) {
+            let message = entry.message().unwrap_or_default();
+            return Err(QueueError {
+                retry: !entry.sender_fault() || is_passing(entry.code()),
+                ..QueueError::refused(CHANGE, queue_url, entry.code(), message)
+            });
+        }
+        match succeeded.contains(&id.as_str()) {
+            true => Ok(()),
+            false => Err(QueueError::later(CHANGE, queue_url, "NotAnswered", "the answer does not name this entry")),
+        }
+    };
+    (0..entries).map(result).collect()
+}
+
+fn all(entries: usize, error: &QueueError) -> Vec<Result<(), QueueError>> {
+    vec![Err(error.clone()); entries]
+}
+
+fn error_of<E>(operation: &'static str, queue_url: &str, error: &SdkError<E>) -> QueueError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let failure = failure(error);
+    let code = failure.code.unwrap_or_default();
+    // A refused permission is a Retry: it is repaired outside, and nothing may be lost meanwhile.
+    let retry = failure.unanswered || failure.status.is_none_or(|s| s >= 500 || s == 429 || s == 403) || is_passing(&code);
+    QueueError { retry, operation, queue: queue_url.to_owned(), code, message: failure.message }
+}
+
+/// Codes that SQS blames on the sender although the same request may succeed later: throttles, permissions, and a queue that
+/// is still being made.
+fn is_passing(code: &str) -> bool {
+    const PASSING: [&str; 6] = ["Throttl", "RequestLimitExceeded", "OverLimit", "AccessDenied", "QueueDoesNotExist", "Kms"];
+    let code = code.rsplit(['.', '#']).next().unwrap_or(code);
+    code == "NonExistentQueue" || PASSING.iter().any(|known| code.starts_with(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(id: &str, code: &str, sender_fault: bool) -> BatchResultErrorEntry {
+        BatchResultErrorEntry::builder().id(id).code(code).sender_fault(sender_fault).build().unwrap()
+    }
+
+    #[test]
+    fn failures_of_a_batch_go_to_the_entries_that_they_name() {
+        let refusals = [failed("2", "ReceiptHandleIsInvalid", true), failed("0", "InternalError", false)];
+        let results = per_entry("q", 4, &["1"], &refusals);
+        let shape: Vec<_> = results.iter().map(|r| r.as_ref().err().map(|e| (e.code.as_str(), e.retry))).collect();
+        let expected =
+            [Some(("InternalError", true)), None, Some(("ReceiptHandleIsInvalid", false)), Some(("NotAnswered", true))];
+        assert_eq!(shape, expected);
+    }
+
+    #[test]
+    fn the_sender_is_blamed_for_what_may_still_pass() {
+        let passing = ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "ThrottlingException", "KmsThrottled"];
+        assert!(passing.iter().all(|code| is_passing(code)));
+        let never = ["InvalidMessageContents", "ReceiptHandleIsInvalid", "InvalidParameterValue", ""];
+        assert!(never.iter().all(|code| !is_passing(code)));
+    }
+}
