@@ -6,6 +6,7 @@
 mod bounded;
 pub mod embedded;
 mod error;
+pub mod faulty;
 mod object;
 mod request;
 #[cfg(feature = "aws")]
@@ -14,6 +15,7 @@ mod store;
 
 pub use embedded::EmbeddedStore;
 pub use error::{ErrorKind, Result, StoreError, kind_of};
+pub use faulty::FaultyStore;
 pub use object::{
     Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
 };

@@ -7,14 +7,17 @@ mod condition;
 mod envelope;
 mod error;
 mod filter;
+pub(crate) mod protocol;
+mod publishing;
 mod subscription;
 mod topics;
 
 pub use envelope::Publication;
 pub use error::SnsError;
 pub use filter::{FilterPolicy, Scope};
+pub use publishing::{DeliveryCounts, FunctionSink, Publish};
 pub use subscription::{Protocol, Subscription};
-pub use topics::{DeliveryCounts, FunctionSink, Publish, Topics};
+pub use topics::Topics;
 
 #[cfg(test)]
 mod tests;

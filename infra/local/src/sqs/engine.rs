@@ -10,15 +10,8 @@ use tokio::sync::watch;
 use super::attributes::QueueAttributes;
 use super::error::{SqsError, invalid_parameter};
 use super::faults::{FaultCounts, FaultSource, Faults};
-use super::message::Received;
-use super::queue::{Depth, MAX_VISIBILITY, Queue, Taken};
+use super::queue::{Depth, Queue};
 use crate::clock::Clock;
-
-/// The most that one receive of the event source mapping returns (the API's own limit is 10).
-pub const MAX_BATCH: usize = 10_000;
-
-/// The longest that a receive waits.
-const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// How a set of queues is made.
 #[derive(Debug, Clone)]
@@ -51,17 +44,6 @@ impl Default for Settings {
             max_in_flight: 120_000,
         }
     }
-}
-
-/// One receive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Receive {
-    /// How many messages at most, 1 to [`MAX_BATCH`].
-    pub max: usize,
-    /// How long to wait for the first message, at most 20 s; `None` is the queue's own.
-    pub wait: Option<Duration>,
-    /// How long they stay invisible; `None` is the queue's own.
-    pub visibility: Option<Duration>,
 }
 
 /// The queues. Clones share them. No call blocks; only receives wait, and they wake on a send.
@@ -228,84 +210,6 @@ impl Queues {
         Ok(on(&mut self.lock().find_mut(queue)?.tags))
     }
 
-    /// Receives up to `max` messages, waiting up to `wait` of cloud time for the first. The queue's own visibility timeout
-    /// applies.
-    ///
-    /// # Errors
-    /// As [`Queues::receive_with`].
-    pub async fn receive(&self, queue: &str, max: usize, wait: Duration) -> Result<Vec<Received>, SqsError> {
-        self.receive_with(queue, Receive { max, wait: Some(wait), visibility: None }).await
-    }
-
-    /// Receives messages. Dropping the future while it waits takes nothing.
-    ///
-    /// # Errors
-    /// [`SqsError::QueueDoesNotExist`], also when the queue is deleted meanwhile; [`SqsError::OverLimit`] when too many
-    /// messages of a standard queue are in flight and no wait was asked for; values out of range.
-    pub async fn receive_with(&self, queue: &str, receive: Receive) -> Result<Vec<Received>, SqsError> {
-        if !(1..=MAX_BATCH).contains(&receive.max) {
-            return Err(invalid_parameter("MaxNumberOfMessages", receive.max, "Must be between 1 and 10, if provided"));
-        }
-        let clock = self.clock();
-        let started = clock.now();
-        loop {
-            let mut changed = self.subscribe(queue)?;
-            let (taken, wait, next) = self.take(queue, receive)?;
-            let deadline = started + wait;
-            if !taken.is_empty() || clock.now() >= deadline {
-                return Ok(taken);
-            }
-            let wake = next.map_or(deadline, |next| next.min(deadline));
-            tokio::select! {
-                _ = changed.changed() => {}
-                () = clock.sleep_until(wake) => {}
-            }
-        }
-    }
-
-    #[expect(clippy::type_complexity, reason = "three parts of one look at the queue, used in one place")]
-    fn take(&self, queue: &str, receive: Receive) -> Result<(Vec<Received>, Duration, Option<time::OffsetDateTime>), SqsError> {
-        let now = self.clock().now();
-        let mut state = self.lock();
-        let limit = self.settings().max_messages;
-        let redrive = state.find(queue)?.attributes.redrive().cloned();
-        // Without its dead-letter queue, or with a full one, a queue goes on delivering: nothing is lost.
-        let target = redrive.and_then(|r| {
-            let target = state.find(&r.target_arn).ok().filter(|q| q.len() < limit)?;
-            Some((target.name.clone(), r.max_receive_count))
-        });
-        let queue = state.find_mut(queue)?;
-        queue.settle(now);
-        let wait = receive.wait.unwrap_or_else(|| queue.attributes.receive_wait());
-        if wait > MAX_WAIT {
-            return Err(invalid_parameter("WaitTimeSeconds", wait.as_secs(), "Must be >= 0 and <= 20, if provided"));
-        }
-        let visibility = receive.visibility.unwrap_or_else(|| queue.attributes.visibility_timeout());
-        if visibility > MAX_VISIBILITY {
-            return Err(invalid_parameter(
-                "VisibilityTimeout",
-                visibility.as_secs(),
-                "Must be between 0 and 43200, if provided",
-            ));
-        }
-        if wait.is_zero() && !queue.attributes.is_fifo() && queue.depth().in_flight >= self.settings().max_in_flight {
-            return Err(SqsError::OverLimit(format!("queue {} has {}", queue.name, queue.depth().in_flight)));
-        }
-        let source_arn = queue.arn.clone();
-        let max = receive.max.min(self.settings().max_in_flight.saturating_sub(queue.depth().in_flight));
-        let Taken { received, exhausted } = queue.take(max, visibility, target.as_ref().map(|t| t.1), now);
-        let next = queue.next_change();
-        if let Some((name, _)) = target {
-            for message in exhausted {
-                let position = state.next_position(0);
-                let Some(queue) = state.queues.get_mut(&name) else { break };
-                let fifo = queue.attributes.is_fifo();
-                queue.put(position, message.into_dead_letter(&source_arn, fifo, now), Duration::ZERO, now);
-            }
-        }
-        Ok((received, wait, next))
-    }
-
     /// Deletes a received message. A stale handle on a standard queue succeeds without effect, as SQS does it.
     /// Returns whether a message went.
     ///
@@ -349,6 +253,12 @@ impl Queues {
     /// [`SqsError::QueueDoesNotExist`].
     pub fn subscribe(&self, queue: &str) -> Result<watch::Receiver<u64>, SqsError> {
         Ok(self.lock().find(queue)?.subscribe())
+    }
+
+    /// How many receivers of [`Queues::subscribe`] there are: waiting receives, for one. Zero without the queue.
+    #[must_use]
+    pub fn watchers(&self, queue: &str) -> usize {
+        self.lock().find(queue).map_or(0, |queue| queue.watchers())
     }
 
     /// Waits until the queue's depth satisfies the condition, and returns it. Wakes on changes and on timeouts.

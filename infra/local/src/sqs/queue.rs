@@ -15,8 +15,9 @@ use super::attributes::QueueAttributes;
 use super::dedup::Dedup;
 use super::digest::md5_of_body;
 use super::error::{SqsError, invalid_parameter};
-use super::message::{Outgoing, Received};
+use super::message::Received;
 use super::order::{Position, Ready};
+use super::stored::{Message, State};
 
 /// A message stays invisible for at most twelve hours after it was received.
 pub(super) const MAX_VISIBILITY: Duration = Duration::from_secs(43_200);
@@ -43,74 +44,6 @@ impl Depth {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.total() == 0
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Visible,
-    Delayed(OffsetDateTime),
-    InFlight(OffsetDateTime),
-}
-
-/// A message at rest.
-#[derive(Debug, Clone)]
-pub(super) struct Message {
-    pub(super) message_id: String,
-    pub(super) body: String,
-    pub(super) outgoing: Outgoing,
-    pub(super) sequence_number: Option<String>,
-    pub(super) size: usize,
-    pub(super) sent: OffsetDateTime,
-    /// ARN of the queue that it was moved from when its receives were exhausted.
-    pub(super) dead_letter_source: Option<String>,
-    first_received: Option<OffsetDateTime>,
-    last_received: OffsetDateTime,
-    /// All receives, also those of the queue it came from.
-    receives: u32,
-    /// The receives in this queue: what the redrive policy counts, and what names a receipt.
-    receives_here: u32,
-    state: State,
-}
-
-impl Message {
-    pub(super) fn new(message_id: String, body: String, outgoing: Outgoing, size: usize, sent: OffsetDateTime) -> Self {
-        Self {
-            message_id,
-            body,
-            outgoing,
-            sequence_number: None,
-            size,
-            sent,
-            dead_letter_source: None,
-            first_received: None,
-            last_received: sent,
-            receives: 0,
-            receives_here: 0,
-            state: State::Visible,
-        }
-    }
-
-    fn group(&self) -> &str {
-        self.outgoing.group_id.as_deref().unwrap_or_default()
-    }
-
-    fn system_attributes(&self) -> BTreeMap<String, String> {
-        let optional = [
-            ("AWSTraceHeader", self.outgoing.trace_header.clone()),
-            ("MessageGroupId", self.outgoing.group_id.clone()),
-            ("MessageDeduplicationId", self.outgoing.dedup_id.clone()),
-            ("SequenceNumber", self.sequence_number.clone()),
-            ("DeadLetterQueueSourceArn", self.dead_letter_source.clone()),
-        ];
-        let always = [
-            ("ApproximateReceiveCount", self.receives.to_string()),
-            ("ApproximateFirstReceiveTimestamp", millis(self.first_received.unwrap_or(self.last_received))),
-            ("SentTimestamp", millis(self.sent)),
-            ("SenderId", "AIDAIENQZJOLO23YVJ4VO".to_owned()),
-        ];
-        let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        always.into_iter().chain(optional).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -167,6 +100,10 @@ impl Queue {
 
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    pub(super) fn watchers(&self) -> usize {
+        self.changed.receiver_count()
     }
 
     pub(super) fn depth(&self) -> Depth {
@@ -372,23 +309,6 @@ impl Queue {
     }
 }
 
-impl Message {
-    /// The message as it enters a dead-letter queue: the same id, body, attributes and count of receives.
-    pub(super) fn into_dead_letter(mut self, source_arn: &str, fifo: bool, now: OffsetDateTime) -> Self {
-        self.dead_letter_source = Some(source_arn.to_owned());
-        self.receives_here = 0;
-        // A standard queue's retention goes on counting from the first send; a FIFO queue's starts anew.
-        if fifo {
-            self.sent = now;
-        }
-        self
-    }
-}
-
 fn handle(queue_id: &str, position: Position, receipt: u32) -> String {
     STANDARD.encode(format!("{queue_id}/{position}/{receipt}"))
-}
-
-fn millis(at: OffsetDateTime) -> String {
-    (at.unix_timestamp_nanos() / 1_000_000).to_string()
 }

@@ -10,7 +10,8 @@ use super::engine::{Queues, State, uuid};
 use super::error::{SqsError, invalid_parameter};
 use super::faults::{Copy, FaultSource};
 use super::message::{MessageAttribute, Outgoing, Sent, check};
-use super::queue::Message;
+use super::order::Position;
+use super::stored::Message;
 
 /// The longest delay of a message.
 const MAX_DELAY: Duration = Duration::from_secs(900);
@@ -96,7 +97,7 @@ impl Queues {
                 continue;
             }
             let mut message = Message::new(uuid(&mut state.ids), old.body, old.outgoing, old.size, now);
-            message.sequence_number = old.sequence_number;
+            message.sequence_number = old.sequence_number.map(|_| sequence_number(position));
             state.find_mut(&target)?.put(position, message, Duration::ZERO, now);
             moved += 1;
         }
@@ -133,7 +134,7 @@ impl State {
         outgoing.dedup_id = Some(id);
         let position = self.next_position(0);
         let mut sent = receipt(uuid(&mut self.ids), &body, &outgoing);
-        sent.sequence_number = Some(format!("{position:020}"));
+        sent.sequence_number = Some(sequence_number(position));
         let mut message = Message::new(sent.message_id.clone(), body, outgoing, size, now);
         message.sequence_number.clone_from(&sent.sequence_number);
         let queue = self.find_mut(name)?;
@@ -152,6 +153,11 @@ fn receipt(message_id: String, body: &str, outgoing: &Outgoing) -> Sent {
         md5_of_system_attributes: md5_of_attributes(&system.into_iter().collect()),
         sequence_number: None,
     }
+}
+
+/// FIFO messages are numbered by their position.
+fn sequence_number(position: Position) -> String {
+    format!("{position:020}")
 }
 
 /// The delay that the message asks for itself.

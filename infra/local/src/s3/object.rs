@@ -1,0 +1,356 @@
+//! Single objects: put, get, head, delete and their tags.
+
+use brigade::storage::{Delete, Deleted, Encryption, ErrorKind, Get, GetObject, Head, ListVersions, Range, Store, StoreError};
+use s3s::dto::*;
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use super::body::{self, Digests};
+use super::chunks::Chunks;
+use super::conditions::{self, ReadConditions};
+use super::headers::{self, Described};
+use super::{Front, errors, location, tags};
+
+impl Front {
+    pub(super) async fn put(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
+        headers::no_acl(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
+        let options = Described::of_put(&input).options(self, conditions::of_write(input.if_match, input.if_none_match)?)?;
+        let digests = Digests {
+            content_md5: input.content_md5,
+            checksum: Checksum {
+                checksum_crc32: input.checksum_crc32,
+                checksum_crc32c: input.checksum_crc32c,
+                checksum_crc64nvme: input.checksum_crc64nvme,
+                checksum_sha1: input.checksum_sha1,
+                checksum_sha256: input.checksum_sha256,
+                checksum_type: None,
+            },
+        };
+        let (bytes, verified) =
+            body::collect(input.body, input.content_length, self.limit, digests, req.trailing_headers).await?;
+        let encryption = options.encryption.clone();
+        self.notifier.room().await;
+        let put = self.store.put(&at, bytes, options).await.map_err(errors::of_store)?;
+        let (server_side_encryption, ssekms_key_id) = headers::encryption(&encryption);
+        Ok(S3Response::new(PutObjectOutput {
+            e_tag: Some(ETag::Strong(put.etag)),
+            version_id: put.version_id,
+            checksum_crc32: verified.checksum_crc32,
+            checksum_crc32c: verified.checksum_crc32c,
+            checksum_crc64nvme: verified.checksum_crc64nvme,
+            checksum_sha1: verified.checksum_sha1,
+            checksum_sha256: verified.checksum_sha256,
+            server_side_encryption,
+            ssekms_key_id,
+            ..Default::default()
+        }))
+    }
+
+    pub(super) async fn get(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
+        let conditions = ReadConditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+            if_modified_since: input.if_modified_since,
+            if_unmodified_since: input.if_unmodified_since,
+        };
+        let part = self.part(&at, input.version_id.as_deref(), input.part_number)?;
+        let range = part.as_ref().and_then(|part| part.range).or(input.range.map(range));
+        let get = Get { version_id: input.version_id.clone(), range, ..Get::default() };
+        let found = match self.store.get(&at, get).await {
+            Ok(found) => found,
+            Err(error) => return Err(self.read_error(&at, input.version_id, &conditions, error).await),
+        };
+        // The conditions are judged on the same answer that holds the bytes.
+        conditions.check(&found.meta)?;
+        let mut output = get_output(found, input.checksum_mode).await?;
+        output.parts_count = part.and_then(|part| part.count);
+        Ok(S3Response::new(output))
+    }
+
+    pub(super) async fn head(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
+        let conditions = ReadConditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+            if_modified_since: input.if_modified_since,
+            if_unmodified_since: input.if_unmodified_since,
+        };
+        let meta = match self.store.head(&at, Head { version_id: input.version_id.clone() }).await {
+            Ok(meta) => meta,
+            Err(error) => return Err(self.read_error(&at, input.version_id, &conditions, error).await),
+        };
+        conditions.check(&meta)?;
+        let part = self.part(&at, input.version_id.as_deref(), input.part_number)?;
+        let told = headers::Told::of(&meta);
+        let checksum = told.checksum(input.checksum_mode);
+        Ok(S3Response::new(HeadObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            content_length: Some(part.as_ref().and_then(|part| part.size).unwrap_or(signed(meta.size))),
+            parts_count: part.and_then(|part| part.count),
+            cache_control: told.cache_control,
+            content_disposition: told.content_disposition,
+            content_encoding: told.content_encoding,
+            content_language: told.content_language,
+            content_type: told.content_type,
+            e_tag: told.e_tag,
+            expires: told.expires,
+            last_modified: told.last_modified,
+            metadata: told.metadata,
+            server_side_encryption: told.server_side_encryption,
+            ssekms_key_id: told.ssekms_key_id,
+            storage_class: told.storage_class,
+            version_id: told.version_id,
+            website_redirect_location: told.website_redirect_location,
+            checksum_crc32: checksum.checksum_crc32,
+            checksum_crc32c: checksum.checksum_crc32c,
+            checksum_crc64nvme: checksum.checksum_crc64nvme,
+            checksum_sha1: checksum.checksum_sha1,
+            checksum_sha256: checksum.checksum_sha256,
+            checksum_type: checksum.checksum_type,
+            ..Default::default()
+        }))
+    }
+
+    fn part(&self, at: &brigade::storage::Location, version_id: Option<&str>, number: Option<i32>) -> S3Result<Option<Part>> {
+        let Some(number) = number else { return Ok(None) };
+        // A key that is gone is told by the read itself, with its headers.
+        let Ok(sizes) = self.store.part_sizes(at, version_id) else { return Ok(None) };
+        match part_of(&sizes, number) {
+            Some(part) => Ok(Some(part)),
+            None => Err(s3_error!(InvalidRange, "The requested partnumber is not satisfiable")),
+        }
+    }
+
+    /// A failed read, with what S3 tells beside it: a delete marker's headers; and a failed condition goes before a range
+    /// that cannot be satisfied.
+    async fn read_error(
+        &self,
+        at: &brigade::storage::Location,
+        version_id: Option<String>,
+        conditions: &ReadConditions,
+        error: StoreError,
+    ) -> S3Error {
+        match error.kind {
+            ErrorKind::DeleteMarker => errors::met_a_marker(errors::of_store(error), version_id.as_deref()),
+            ErrorKind::NotFound if version_id.is_none() => match self.current_marker(at).await {
+                Some(marker) => errors::met_a_marker(errors::of_store(error), Some(&marker)),
+                None => errors::of_store(error),
+            },
+            ErrorKind::RangeNotSatisfiable => {
+                let meta = self.store.head(at, Head { version_id }).await;
+                let failed = meta.ok().and_then(|meta| conditions.check(&meta).err());
+                failed.unwrap_or_else(|| errors::of_store(error))
+            }
+            _ => errors::of_store(error),
+        }
+    }
+
+    /// The version id of the delete marker that hides this key, if one does.
+    async fn current_marker(&self, at: &brigade::storage::Location) -> Option<String> {
+        let options = ListVersions { prefix: at.key.as_str().to_owned(), max_keys: Some(1), ..ListVersions::default() };
+        let page = self.store.list_versions(&at.bucket, options).await.ok()?;
+        let first = page.versions.into_iter().next()?;
+        (first.key == at.key && first.is_latest && first.object.is_none()).then_some(first.version_id)
+    }
+
+    pub(super) async fn delete(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let input = req.input;
+        if input.if_match_size.is_some() || input.if_match_last_modified_time.is_some() {
+            return Err(s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented"));
+        }
+        let at = location(&input.bucket, &input.key)?;
+        let options = Delete { version_id: input.version_id, if_match: input.if_match.map(conditions::etag_or_star) };
+        self.notifier.room().await;
+        let deleted = self.store.delete(&at, options).await.map_err(errors::of_store)?;
+        Ok(S3Response::new(DeleteObjectOutput {
+            // S3 sends the header only where it is true.
+            delete_marker: deleted.delete_marker.then_some(true),
+            version_id: deleted.version_id,
+            ..Default::default()
+        }))
+    }
+
+    pub(super) async fn delete_many(&self, req: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let input = req.input;
+        let bucket = brigade::event::BucketName::new(input.bucket);
+        let mut entries = Vec::with_capacity(input.delete.objects.len());
+        for object in &input.delete.objects {
+            let key = brigade::event::ObjectKey::new(object.key.as_str()).map_err(super::key_error)?;
+            let if_match = object.e_tag.clone().map(ETag::into_value);
+            entries.push((key, Delete { version_id: object.version_id.clone(), if_match }));
+        }
+        self.notifier.room().await;
+        let results = self.store.delete_many(&bucket, entries).await.map_err(errors::of_store)?;
+        let (mut deleted, mut failed) = (Vec::new(), Vec::new());
+        for (object, result) in input.delete.objects.into_iter().zip(results) {
+            match result {
+                Ok(done) => deleted.push(deleted_entry(object, done)),
+                Err(error) => failed.push(Error {
+                    code: Some(error.code),
+                    message: Some(error.message),
+                    key: Some(object.key),
+                    version_id: object.version_id,
+                }),
+            }
+        }
+        let quiet = input.delete.quiet.unwrap_or(false);
+        Ok(S3Response::new(DeleteObjectsOutput {
+            deleted: (!quiet).then_some(deleted),
+            errors: (!failed.is_empty()).then_some(failed),
+            ..Default::default()
+        }))
+    }
+
+    pub(super) async fn get_tags(&self, req: S3Request<GetObjectTaggingInput>) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        let found = self.store.get_tags(&at, input.version_id.as_deref()).await.map_err(errors::of_store)?;
+        Ok(S3Response::new(GetObjectTaggingOutput { tag_set: tags::to_set(found), version_id: input.version_id }))
+    }
+
+    pub(super) async fn put_tags(&self, req: S3Request<PutObjectTaggingInput>) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        let tags = tags::from_set(input.tagging.tag_set)?;
+        self.notifier.room().await;
+        self.store.put_tags(&at, input.version_id.as_deref(), tags).await.map_err(errors::of_store)?;
+        Ok(S3Response::new(PutObjectTaggingOutput { version_id: input.version_id }))
+    }
+
+    pub(super) async fn delete_tags(
+        &self,
+        req: S3Request<DeleteObjectTaggingInput>,
+    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        self.notifier.room().await;
+        self.store.put_tags(&at, input.version_id.as_deref(), Default::default()).await.map_err(errors::of_store)?;
+        Ok(S3Response::new(DeleteObjectTaggingOutput { version_id: input.version_id }))
+    }
+
+    pub(super) async fn attributes(
+        &self,
+        req: S3Request<GetObjectAttributesInput>,
+    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        let meta = match self.store.head(&at, Head { version_id: input.version_id.clone() }).await {
+            Ok(meta) => meta,
+            Err(error) => return Err(self.read_error(&at, input.version_id, &ReadConditions::default(), error).await),
+        };
+        // The header may list several, which the protocol crate leaves as they came.
+        let asked = |name: &str| input.object_attributes.iter().any(|a| a.as_str().split(',').any(|a| a.trim() == name));
+        let told = headers::Told::of(&meta);
+        let parts = headers::parts_of_etag(&meta.etag);
+        Ok(S3Response::new(GetObjectAttributesOutput {
+            e_tag: asked(ObjectAttributes::ETAG).then(|| ETag::Strong(meta.etag.clone())),
+            object_size: asked(ObjectAttributes::OBJECT_SIZE).then(|| signed(meta.size)),
+            storage_class: asked(ObjectAttributes::STORAGE_CLASS).then(|| StorageClass::from(meta.storage_class.clone())),
+            checksum: asked(ObjectAttributes::CHECKSUM).then(|| told.checksum(Some(ChecksumMode::from_static("ENABLED")))),
+            object_parts: parts
+                .filter(|_| asked(ObjectAttributes::OBJECT_PARTS))
+                .map(|count| GetObjectAttributesParts { total_parts_count: Some(count), ..Default::default() }),
+            last_modified: told.last_modified,
+            version_id: told.version_id,
+            ..Default::default()
+        }))
+    }
+}
+
+async fn get_output(found: GetObject, mode: Option<ChecksumMode>) -> S3Result<GetObjectOutput> {
+    let GetObject { meta, range, body } = found;
+    let chunks = Chunks::collect(body).await.map_err(errors::of_store)?;
+    let length = i64::try_from(chunks.len()).unwrap_or(i64::MAX);
+    let content_range = range.map(|(first, last)| format!("bytes {first}-{last}/{}", meta.size));
+    let told = headers::Told::of(&meta);
+    let checksum = told.checksum(mode.filter(|_| content_range.is_none()));
+    Ok(GetObjectOutput {
+        accept_ranges: Some("bytes".to_owned()),
+        body: Some(StreamingBlob::new(chunks)),
+        content_length: Some(length),
+        content_range,
+        cache_control: told.cache_control,
+        content_disposition: told.content_disposition,
+        content_encoding: told.content_encoding,
+        content_language: told.content_language,
+        content_type: told.content_type,
+        e_tag: told.e_tag,
+        expires: told.expires,
+        last_modified: told.last_modified,
+        metadata: told.metadata,
+        server_side_encryption: told.server_side_encryption,
+        ssekms_key_id: told.ssekms_key_id,
+        storage_class: told.storage_class,
+        tag_count: told.tag_count,
+        version_id: told.version_id,
+        website_redirect_location: told.website_redirect_location,
+        checksum_crc32: checksum.checksum_crc32,
+        checksum_crc32c: checksum.checksum_crc32c,
+        checksum_crc64nvme: checksum.checksum_crc64nvme,
+        checksum_sha1: checksum.checksum_sha1,
+        checksum_sha256: checksum.checksum_sha256,
+        checksum_type: checksum.checksum_type,
+        ..Default::default()
+    })
+}
+
+fn deleted_entry(object: ObjectIdentifier, done: Deleted) -> DeletedObject {
+    let marker = done.delete_marker;
+    DeletedObject {
+        key: Some(object.key),
+        // With a version id in the request, the marker is what was removed; without, it is what was made.
+        delete_marker: marker.then_some(true),
+        delete_marker_version_id: done.version_id.filter(|_| marker),
+        version_id: object.version_id,
+    }
+}
+
+fn range(range: s3s::dto::Range) -> Range {
+    match range {
+        s3s::dto::Range::Int { first, last: Some(last) } => Range::FromTo(first, last),
+        s3s::dto::Range::Int { first, last: None } => Range::From(first),
+        s3s::dto::Range::Suffix { length } => Range::Last(length),
+    }
+}
+
+/// One part of an object, as `partNumber` asks for it.
+struct Part {
+    /// `None` is the whole object.
+    range: Option<Range>,
+    size: Option<i64>,
+    /// Of the object's parts; S3 tells it for multipart objects alone.
+    count: Option<i32>,
+}
+
+fn part_of(sizes: &[u64], number: i32) -> Option<Part> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    if sizes.is_empty() {
+        return (index == 0).then_some(Part { range: None, size: None, count: None });
+    }
+    let size = *sizes.get(index)?;
+    let first: u64 = sizes.iter().take(index).sum();
+    let range = (size > 0).then(|| Range::FromTo(first, first + size - 1));
+    Some(Part { range, size: Some(signed(size)), count: i32::try_from(sizes.len()).ok() })
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// What is written must say how it is encrypted; S3 encrypts with its own key by default.
+pub(super) fn encryption_of(sse: Option<&ServerSideEncryption>, key: Option<&str>, front: &Front) -> S3Result<Encryption> {
+    match (sse.map(ServerSideEncryption::as_str), key) {
+        (None, None) => Ok(Encryption::Bucket),
+        (Some("AES256"), None) => Ok(Encryption::Aes256),
+        (Some("aws:kms" | "aws:kms:dsse"), Some(key)) => Ok(Encryption::Kms(key.to_owned())),
+        (Some("aws:kms" | "aws:kms:dsse"), None) => Ok(Encryption::Kms(front.default_kms_key())),
+        _ => Err(s3_error!(InvalidArgument, "Server Side Encryption with the given algorithm and key is not possible.")),
+    }
+}
