@@ -209,6 +209,8 @@ impl Walk {
 async fn walk(fifo: bool) {
     let mut all = Steps::default();
     for seed in 0..40 {
+        // Shown when the walk fails: the same seed walks the same way.
+        println!("seed {seed}");
         let mut walk = Walk::new(seed, fifo);
         for _ in 0..300 {
             walk.step().await;
