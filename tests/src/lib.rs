@@ -1,1 +1,3 @@
 //! Workspace-level tests: what several of them share.
+
+pub mod contract;

@@ -323,3 +323,25 @@ fn the_same_seed_and_clock_give_the_same_history() {
     };
     assert_eq!(history(), history());
 }
+
+#[test]
+fn one_of_eight_threads_creates_an_object() {
+    let (store, log) = world(Versioning::Unversioned);
+    let create = || put_with(&store, "k", "1", PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() });
+    let start = std::sync::Barrier::new(8);
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    start.wait();
+                    create()
+                })
+            })
+            .collect();
+        racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+    });
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    let kinds = results.iter().filter_map(|result| result.as_ref().err()).map(|error| error.kind);
+    assert!(kinds.into_iter().all(|kind| kind == ErrorKind::PreconditionFailed));
+    assert_eq!(log.lock().unwrap().len(), 1);
+}
