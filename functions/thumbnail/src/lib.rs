@@ -1,1 +1,4 @@
 //! Thumbnails.
+
+pub mod pixels;
+pub mod samples;

@@ -1,0 +1,34 @@
+//! The picture core: bytes of one image in, bytes of its thumbnails out.
+//!
+//! Pure: no store, no clock, no environment, no randomness. The same bytes and the same [`Settings`] give the same
+//! output within one release of this crate.
+//!
+//! The order of work, each step a file of its own:
+//!
+//! 1. [`sniff`](SourceFormat) tells the format by content; names and content types are never believed.
+//! 2. [`peek`] reads the header by hand, without allocating for pixels.
+//! 3. [`Limits`] are checked against that header. Only what passes reaches a decoder.
+//! 4. The decoder makes a picture, a JPEG already at reduced scale (`decode::jpeg` is the one door to that engine).
+//! 5. Each size is cut and resized, orientation is applied, and the result is encoded without any metadata.
+
+mod at;
+mod decode;
+mod encode;
+mod fit;
+mod header;
+mod ifd;
+mod limits;
+mod orient;
+mod picture;
+mod reject;
+mod render;
+mod resize;
+mod settings;
+mod sniff;
+
+pub use header::{Header, peek};
+pub use limits::{Limits, MAX_SCANS, memory_estimate};
+pub use reject::Reject;
+pub use render::{Output, Rendered, render};
+pub use settings::{Enlarge, Fit, Format, SIZE_RANGE, Settings};
+pub use sniff::SourceFormat;
