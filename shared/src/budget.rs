@@ -14,6 +14,9 @@ impl Deadline {
     /// Kept free at the end for parking, re-queuing, resetting visibility and the reply.
     pub const RESERVE: Duration = Duration::from_millis(1500);
 
+    /// Kept free for the reply itself.
+    const REPLY: Duration = Duration::from_millis(300);
+
     /// After this much time from now, reserve included.
     pub fn after(time: Duration) -> Self {
         Self(Instant::now() + time)
@@ -22,6 +25,11 @@ impl Deadline {
     /// When work on records must end: the reserve before the deadline.
     pub fn work_ends(&self) -> Instant {
         self.0.checked_sub(Self::RESERVE).unwrap_or(self.0)
+    }
+
+    /// When parking, re-queuing and resetting visibility must end, so that the reply still arrives.
+    pub fn reply_by(&self) -> Instant {
+        self.0.checked_sub(Self::REPLY).unwrap_or(self.0)
     }
 
     /// The time left for work on records.

@@ -36,6 +36,8 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             "hang-first" if text("/attributes/ApproximateReceiveCount") != "1" => {}
             "hang-first" => hang().await,
             body if body.starts_with("item") => {}
+            body if body.starts_with("nap") => tokio::time::sleep(Duration::from_millis(30)).await,
+            "trace" => println!("trace {}", event.context.xray_trace_id.as_deref().unwrap_or_default()),
             other => {
                 one(other, &event).await?;
             }
@@ -46,6 +48,10 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
 
 async fn one(what: &str, event: &LambdaEvent<Value>) -> Result<Value, Error> {
     match what {
+        "say" => {
+            println!("said");
+            Ok(Value::Null)
+        }
         "echo" => Ok(event.payload.clone()),
         "error" => Err("it went wrong".into()),
         "exit" => std::process::exit(3),

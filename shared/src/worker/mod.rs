@@ -1,3 +1,64 @@
-//! The worker shell.
+//! The worker shell: what a function implements, and everything around it that every function needs.
+//!
+//! A record ends in exactly one [`Verdict`](crate::verdict::Verdict); the batch loop bounds what runs at once, fences a panic to the record that
+//! caused it, ends in time, and answers each caller in the form that it requires.
 
+mod batch;
+mod finish;
+mod lines;
+mod pace;
+mod park;
 pub mod queue;
+mod reply;
+mod settle;
+#[cfg(feature = "lambda")]
+mod shell;
+mod tally;
+
+use async_trait::async_trait;
+
+use crate::budget::Deadline;
+use crate::config::{Common, Span};
+use crate::event::ObjectEvent;
+use crate::verdict::Outcome;
+
+pub use batch::{BatchResult, run_messages};
+pub use lines::{Lines, StandardOutput};
+pub use pace::Pace;
+pub use park::{PARKED_VERSION, parked};
+pub use queue::Queue;
+pub use reply::{run_direct, run_job};
+#[cfg(feature = "lambda")]
+pub use shell::{Start, fail_start, serve};
+
+/// What a function does with one record. It takes from the event only which key to look at.
+#[async_trait]
+pub trait Worker: Send + Sync {
+    /// The function's short name, such as `thumbnail`.
+    fn name(&self) -> &'static str;
+
+    /// What of the event stream it takes; anything else is skipped as `not-mine`.
+    fn input(&self) -> &[Span];
+
+    /// Handles one record, and ends before `deadline.work_ends()` where it can: after that it is dropped in mid-flight.
+    ///
+    /// Several records of a batch that name the same object are handled once, with the newest of them.
+    async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome;
+}
+
+/// What every batch of a process shares.
+#[derive(Clone, Copy)]
+pub struct Setup<'a> {
+    /// The function.
+    pub worker: &'a dyn Worker,
+    /// Its configuration.
+    pub common: &'a Common,
+    /// For parking, looking again and visibility.
+    pub queue: &'a dyn Queue,
+    /// Where queues are, when not at AWS.
+    pub endpoint: Option<&'a str>,
+    /// How long records have taken so far.
+    pub pace: &'a Pace,
+    /// Where log and metric lines go.
+    pub lines: &'a dyn Lines,
+}

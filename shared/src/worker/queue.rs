@@ -88,7 +88,7 @@ impl Outgoing {
 }
 
 /// The characters that a message can carry. (A `char` is never a surrogate.)
-fn is_carried(c: char) -> bool {
+pub(super) fn is_carried(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && c != '\u{FFFE}' && c != '\u{FFFF}')
 }
 

@@ -13,7 +13,7 @@ use super::HostError;
 use super::events::{Announcer, HostEvent, HostEvents};
 use super::faults::{FaultCounts, FaultDraw, Faults};
 use super::function::{Function, FunctionState};
-use super::invocation::{Failure, Invocation, InvokeResult, MAX_PAYLOAD, request_id, trace};
+use super::invocation::{Failure, Invocation, InvokeResult, MAX_PAYLOAD, Work, request_id};
 use super::mapping::{MappingSpec, Poller, poll};
 use super::runtime_api::Registry;
 use super::sandbox::{Shared, run, stopped};
@@ -96,6 +96,9 @@ impl Lambda {
     ///
     /// # Errors
     /// [`HostError::Spec`], [`HostError::Exists`], [`HostError::ShutDown`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn start(&self, spec: FunctionSpec) -> Result<(), HostError> {
         let spec = spec.checked()?;
         if *self.shared().stop.borrow() {
@@ -137,19 +140,30 @@ impl Lambda {
     /// Feeds a function from a queue. Both must exist.
     ///
     /// # Errors
-    /// [`HostError::Mapping`] for what Lambda would refuse, [`HostError::UnknownFunction`].
+    /// [`HostError::Mapping`] for what Lambda would refuse, [`HostError::UnknownFunction`], [`HostError::ShutDown`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn map(&self, mapping: MappingSpec) -> Result<(), HostError> {
         let function = self.function(&mapping.function)?;
-        let queue = self.queues.parsed_attributes(&mapping.queue).map_err(|error| HostError::Mapping {
-            queue: mapping.queue.clone(),
-            function: mapping.function.clone(),
-            field: "queue",
-            problem: error.to_string(),
-        })?;
+        if *self.shared().stop.borrow() {
+            return Err(HostError::ShutDown);
+        }
+        let refused = |problem: String| {
+            let (queue, function) = (mapping.queue.clone(), mapping.function.clone());
+            HostError::Mapping { queue, function, field: "queue", problem }
+        };
+        let queue = self.queues.parsed_attributes(&mapping.queue).map_err(|error| refused(error.to_string()))?;
+        let mut mappings = lock(&self.mappings);
+        let arn = |mapping: &MappingSpec| self.queues.arn(&mapping.queue).ok();
+        if mappings.iter().any(|other| other.function == mapping.function && arn(other) == arn(&mapping)) {
+            return Err(refused("feeds this function already".to_owned()));
+        }
         if let Some(message) = mapping.check(&queue, &function.spec)? {
             self.invoker.tell(HostEvent::Warning { function: mapping.function.clone(), message });
         }
-        lock(&self.mappings).push(mapping.clone());
+        mappings.push(mapping.clone());
+        drop(mappings);
         let mapping = Arc::new(mapping);
         for _ in 0..mapping.pollers(&function.spec) {
             self.spawn(poll(Poller {
@@ -168,7 +182,7 @@ impl Lambda {
     /// [`HostError::UnknownFunction`], [`HostError::PayloadTooLarge`], [`HostError::Throttled`].
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<InvokeResult, HostError> {
         let function = self.function(function)?;
-        self.invoker.invoke_directly(&function, payload, None).await
+        self.invoker.invoke_directly(&function, Work::of(payload)).await
     }
 
     /// Kills the function's processes now (SIGKILL). Fresh ones are started; a function that had failed is tried again.
@@ -260,13 +274,8 @@ pub(super) struct Invoker {
 
 impl Invoker {
     /// Invokes a function that is not fed by a queue, and tells the readers of the live stream how it went.
-    pub(super) async fn invoke_directly(
-        &self,
-        function: &Function,
-        payload: Bytes,
-        client_context: Option<String>,
-    ) -> Result<InvokeResult, HostError> {
-        let result = self.invoke(function, payload, 0, None, client_context).await?;
+    pub(super) async fn invoke_directly(&self, function: &Function, work: Work) -> Result<InvokeResult, HostError> {
+        let result = self.invoke(function, work).await?;
         let (name, request_id) = (function.spec.name.clone(), result.request_id.clone());
         self.tell(match result.function_error {
             None => HostEvent::Replied { function: name, request_id, failures: 0, duration: result.duration },
@@ -276,24 +285,15 @@ impl Invoker {
     }
 
     /// Waits for a free process, and for its answer.
-    pub(super) async fn invoke(
-        &self,
-        function: &Function,
-        payload: Bytes,
-        messages: usize,
-        trace_header: Option<String>,
-        client_context: Option<String>,
-    ) -> Result<InvokeResult, HostError> {
-        if payload.len() > MAX_PAYLOAD {
-            return Err(HostError::PayloadTooLarge { bytes: payload.len(), limit: MAX_PAYLOAD });
+    pub(super) async fn invoke(&self, function: &Function, work: Work) -> Result<InvokeResult, HostError> {
+        if work.payload.len() > MAX_PAYLOAD {
+            return Err(HostError::PayloadTooLarge { bytes: work.payload.len(), limit: MAX_PAYLOAD });
         }
         let (done, answer) = oneshot::channel();
         let id = request_id();
-        let now = u64::try_from(time::OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
-        let trace = trace_header.unwrap_or_else(|| trace(now));
         let mut stop = self.shared.stop.subscribe();
         let mut state = function.state.subscribe();
-        function.enqueue(Invocation { request_id: id.clone(), payload, trace, client_context, messages, done })?;
+        function.enqueue(Invocation { request_id: id.clone(), work, done })?;
         let broken = async {
             match state.wait_for(|state| matches!(state, FunctionState::Failed(_))).await.map(|state| state.clone()) {
                 Ok(FunctionState::Failed(message)) => message,

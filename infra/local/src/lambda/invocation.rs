@@ -47,17 +47,33 @@ impl InvokeResult {
     }
 }
 
+/// What a caller wants done.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Work {
+    pub(super) payload: Bytes,
+    /// Messages in the batch; 0 for a direct invocation.
+    pub(super) messages: usize,
+    /// The trace to go on with, `Lambda-Runtime-Trace-Id`; the SDK hands it on, so that Lambda's loop detection can count
+    /// passes. `None` starts one.
+    pub(super) trace: Option<String>,
+    /// The client context as JSON, where the caller gave one.
+    pub(super) client_context: Option<String>,
+    /// Whether the caller reads the end of the log, which may come a moment after the answer.
+    pub(super) tail: bool,
+}
+
+impl Work {
+    /// A direct invocation.
+    pub(super) fn of(payload: Bytes) -> Self {
+        Work { payload, ..Work::default() }
+    }
+}
+
 /// An invocation on its way to a process.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) request_id: String,
-    pub(super) payload: Bytes,
-    /// `Lambda-Runtime-Trace-Id`; the SDK hands it on, so that Lambda's loop detection can count passes.
-    pub(super) trace: String,
-    /// The client context as JSON, where the caller gave one.
-    pub(super) client_context: Option<String>,
-    /// Messages in the batch; 0 for a direct invocation.
-    pub(super) messages: usize,
+    pub(super) work: Work,
     pub(super) done: oneshot::Sender<InvokeResult>,
 }
 
@@ -148,7 +164,8 @@ pub(super) fn request_id() -> String {
 }
 
 /// A fresh X-Ray trace header: time, 96 random bits and a parent.
-pub(super) fn trace(epoch_seconds: u64) -> String {
+pub(super) fn trace() -> String {
+    let epoch_seconds = time::OffsetDateTime::now_utc().unix_timestamp();
     let root = fastrand::u128(..) & ((1 << 96) - 1);
     format!("Root=1-{epoch_seconds:08x}-{root:024x};Parent={:016x};Sampled=0", fastrand::u64(..))
 }

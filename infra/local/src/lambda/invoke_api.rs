@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::HostError;
 use super::function::{Function, FunctionState};
 use super::host::Lambda;
-use super::invocation::{InvokeResult, MAX_ASYNC_PAYLOAD, request_id};
+use super::invocation::{InvokeResult, MAX_ASYNC_PAYLOAD, Work, request_id};
 use super::runtime_api::{Route as RuntimeRoute, insert, json as json_response, serve};
 use crate::front;
 
@@ -118,7 +118,7 @@ impl Lambda {
         let header = |name: &str| text(request.headers(), name);
         let kind = header("x-amz-invocation-type").unwrap_or("RequestResponse").to_owned();
         let tail = header("x-amz-log-type") == Some("Tail");
-        let context = header("x-amz-client-context").and_then(|c| String::from_utf8(STANDARD.decode(c).ok()?).ok());
+        let client_context = header("x-amz-client-context").and_then(|c| String::from_utf8(STANDARD.decode(c).ok()?).ok());
         let payload = match request.into_body() {
             empty if empty.is_empty() => Bytes::from_static(b"{}"),
             payload => payload,
@@ -127,12 +127,13 @@ impl Lambda {
             let message = format!("Could not parse request body into json: {error}");
             return Ok(refusal(StatusCode::BAD_REQUEST, "InvalidRequestContentException", &message));
         }
+        let work = Work { client_context, tail, ..Work::of(payload) };
         match kind.as_str() {
             "RequestResponse" => {
-                let result = self.invoker.invoke_directly(&function, payload, context).await?;
+                let result = self.invoker.invoke_directly(&function, work).await?;
                 Ok(answer(result, tail))
             }
-            "Event" => self.invoke_later(function, payload, context),
+            "Event" => self.invoke_later(function, work),
             "DryRun" => Ok(empty(StatusCode::NO_CONTENT)),
             other => {
                 let message = format!("InvocationType {other}: must be RequestResponse, Event or DryRun");
@@ -142,14 +143,9 @@ impl Lambda {
     }
 
     /// An asynchronous invocation: accepted now, tried up to three times.
-    fn invoke_later(
-        &self,
-        function: Arc<Function>,
-        payload: Bytes,
-        context: Option<String>,
-    ) -> Result<Response<Bytes>, HostError> {
-        if payload.len() > MAX_ASYNC_PAYLOAD {
-            return Err(HostError::PayloadTooLarge { bytes: payload.len(), limit: MAX_ASYNC_PAYLOAD });
+    fn invoke_later(&self, function: Arc<Function>, work: Work) -> Result<Response<Bytes>, HostError> {
+        if work.payload.len() > MAX_ASYNC_PAYLOAD {
+            return Err(HostError::PayloadTooLarge { bytes: work.payload.len(), limit: MAX_ASYNC_PAYLOAD });
         }
         let throttled = |_| HostError::Throttled(function.spec.name.clone());
         let slot = Arc::clone(&self.async_slots).try_acquire_owned().map_err(throttled)?;
@@ -157,7 +153,7 @@ impl Lambda {
         self.spawn(async move {
             let _slot = slot;
             for pause in ASYNC_RETRIES.into_iter().map(Some).chain([None]) {
-                let result = invoker.invoke_directly(&function, payload.clone(), context.clone()).await;
+                let result = invoker.invoke_directly(&function, work.clone()).await;
                 if result.is_ok_and(|result| result.function_error.is_none()) {
                     return;
                 }

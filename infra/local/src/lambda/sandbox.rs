@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::events::{Announcer, HostEvent};
 use super::faults::FaultDraw;
 use super::function::{Function, FunctionState};
-use super::invocation::{Failure, Invocation, MAX_PAYLOAD};
+use super::invocation::{Failure, Invocation, MAX_PAYLOAD, trace};
 use super::logs::{LogSink, Tail};
 use super::process::Process;
 use super::restart::{Deaths, Next};
@@ -21,6 +21,9 @@ use super::spec::Surroundings;
 
 /// From process start to its first `next`. Lambda gives 10 s; an unoptimised binary on a busy laptop gets more.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
+
+/// For the last lines of an invocation to come through their pipe, where its caller wants to read them.
+const LAST_LINES: Duration = Duration::from_millis(20);
 
 /// What all sandboxes of a host share.
 #[derive(Debug)]
@@ -195,7 +198,7 @@ impl Session<'_, '_> {
             let end = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => Some(End::Stopped),
-                Some(call) = self.calls.recv() => self.hear(call),
+                Some(call) = self.calls.recv() => self.hear(call).await,
                 status = self.process.exited() => Some(End::Exited(status)),
                 _ = self.kills.changed() => Some(End::Killed),
                 invocation = take(function, self.life.carried), if waiting => { self.hand(invocation); None }
@@ -231,13 +234,16 @@ impl Session<'_, '_> {
         }
     }
 
-    fn hear(&mut self, call: Call) -> Option<End> {
+    async fn hear(&mut self, call: Call) -> Option<End> {
         match call {
             Call::Next(give) => {
                 self.asked(give);
                 None
             }
             Call::Answer { request_id, answer, accepted } => {
+                if matches!(&self.phase, Phase::Busy(busy) if busy.invocation.work.tail) {
+                    tokio::time::sleep(LAST_LINES).await;
+                }
                 // The process may have gone; then nobody waits for the receipt.
                 let _ = accepted.send(self.answered(&request_id, answer));
                 None
@@ -297,9 +303,9 @@ impl Session<'_, '_> {
             request_id: invocation.request_id.clone(),
             deadline_ms: deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis(),
             arn: function.arn.clone(),
-            trace: invocation.trace.clone(),
-            client_context: invocation.client_context.clone(),
-            payload: invocation.payload.clone(),
+            trace: invocation.work.trace.clone().unwrap_or_else(trace),
+            client_context: invocation.work.client_context.clone(),
+            payload: invocation.work.payload.clone(),
         };
         self.process.tail.clear();
         if give.send(handed).is_err() {
@@ -309,7 +315,7 @@ impl Session<'_, '_> {
         self.life.shared.announcer.tell(HostEvent::Invoked {
             function: function.spec.name.clone(),
             request_id: invocation.request_id.clone(),
-            messages: invocation.messages,
+            messages: invocation.work.messages,
         });
         let started = Instant::now();
         let kill_at = faults.kill_after(function.usual()).and_then(|after| started.checked_add(after));

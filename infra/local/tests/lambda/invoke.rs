@@ -215,12 +215,16 @@ async fn the_invoke_api_over_http() {
     assert_eq!(response.headers()["x-amz-executed-version"], "$LATEST");
     assert!(!response.headers().contains_key("x-amz-function-error"));
 
-    let response = call("POST", invoke, &[("x-amz-log-type", "Tail")], r#"{"do":"error"}"#).await;
+    let response = call("POST", invoke, &[("x-amz-log-type", "Tail")], r#"{"do":"say"}"#).await;
+    // "said" in base64.
+    assert_eq!(response.headers().get("x-amz-log-result"), Some(&"c2FpZA==".parse().unwrap()));
+
+    let response = call("POST", invoke, &[], r#"{"do":"error"}"#).await;
     assert_eq!(
         (response.status(), &response.headers()["x-amz-function-error"]),
         (StatusCode::OK, &"Unhandled".parse().unwrap())
     );
-    assert!(response.headers().contains_key("x-amz-log-result"));
+    assert!(!response.headers().contains_key("x-amz-log-result"));
 
     let arn = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aprobe/invocations";
     assert_eq!(call("POST", arn, &[], "").await.status(), StatusCode::OK);

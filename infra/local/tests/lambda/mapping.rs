@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brigade_local::lambda::{Faults, HostEvent, MappingSpec};
+use brigade_local::lambda::{Faults, HostError, HostEvent, MappingSpec};
 use brigade_local::sqs::Outgoing;
 
 use crate::world::{PROBE, World, within};
@@ -102,6 +102,29 @@ async fn a_lost_reply_brings_the_batch_back_although_its_work_was_done() {
 }
 
 #[tokio::test]
+async fn every_message_is_worked_on_in_spite_of_faults() {
+    let world = World::new(FAST, Faults { seed: 11, kill_during: 0.3, reply_lost: 0.3 }).await;
+    world.start(|spec| spec.concurrency = 2).await;
+    world.queue("q", &[]);
+    let bodies: Vec<String> = (0..20).map(|n| format!("nap {n}")).collect();
+    world.send("q", &bodies.iter().map(String::as_str).collect::<Vec<_>>());
+    world.map(MappingSpec { batch_size: 1, ..mapping() });
+    world.drained("q").await;
+    let counts = world.lambda.fault_counts();
+    assert!(counts.killed > 0 && counts.replies_lost > 0, "a fault never fired: {counts:?}");
+}
+
+#[tokio::test]
+async fn a_messages_trace_goes_on_in_the_function() {
+    let mut world = started(1.0, Faults::default(), &[]).await;
+    let trace_header = "Root=1-65f00000-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0;Lineage=1:abcdef01:3";
+    let outgoing = Outgoing { trace_header: Some(trace_header.to_owned()), ..Outgoing::default() };
+    world.queues.send("q", "trace", outgoing).expect("a valid message");
+    world.map(mapping());
+    world.line(&format!("trace {trace_header}")).await;
+}
+
+#[tokio::test]
 async fn a_window_gathers_one_large_batch() {
     let mut world = started(1.0, Faults::default(), &[]).await;
     let bodies: Vec<String> = (0..25).map(|n| format!("item {n}")).collect();
@@ -149,6 +172,26 @@ async fn a_paused_function_gets_no_messages_until_it_is_resumed() {
 }
 
 #[tokio::test]
+async fn mappings_that_lambda_refuses() {
+    let mut world = started(1.0, Faults::default(), &[]).await;
+    world.queue("short", &[("VisibilityTimeout", "9")]);
+    world.queue("tight", &[("VisibilityTimeout", "59")]);
+    let refusal = |queue: &str, function: &str| match world.lambda.map(MappingSpec::new(queue, function)) {
+        Ok(()) => String::new(),
+        Err(HostError::Mapping { problem, .. }) => problem,
+        Err(other) => other.to_string(),
+    };
+    assert_eq!(refusal("q", PROBE), "");
+    assert_eq!(refusal("q", PROBE), "feeds this function already");
+    assert!(refusal("short", PROBE).contains("exceeds the queue's visibility timeout"));
+    assert!(refusal("nowhere", PROBE).contains("does not exist"));
+    assert_eq!(refusal("q", "nobody"), "no function nobody");
+    assert_eq!(refusal("tight", PROBE), "");
+    let warned = |event: &HostEvent| matches!(event, HostEvent::Warning { message, .. } if message.contains("queue tight"));
+    world.event("a warning about visibility", warned).await;
+}
+
+#[tokio::test]
 async fn a_function_that_does_not_start_uses_up_no_receives() {
     let mut world = World::new(FAST, Faults::default()).await;
     world.queue("q", &[]);
@@ -156,8 +199,8 @@ async fn a_function_that_does_not_start_uses_up_no_receives() {
     let mut spec = crate::world::probe();
     spec.environment.insert("PROBE_INIT".into(), "exit".into());
     world.lambda.start(spec).expect("a valid spec");
-    world.event("broken", |event| matches!(event, HostEvent::Broken { .. })).await;
     world.map(mapping());
+    world.event("broken", |event| matches!(event, HostEvent::Broken { .. })).await;
     let received = within("a receive", world.queues.receive("q", 1, Duration::from_secs(1))).await.expect("the queue");
     assert_eq!(received[0].attributes["ApproximateReceiveCount"], "1");
 }

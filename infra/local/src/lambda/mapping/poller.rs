@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::events::HostEvent;
 use super::super::function::Function;
 use super::super::host::Invoker;
-use super::super::invocation::InvokeResult;
+use super::super::invocation::{InvokeResult, Work};
 use super::MappingSpec;
 use super::batch::{Batch, Source};
 use super::event::event;
@@ -60,7 +60,8 @@ impl Poller {
         let records: Vec<String> = batch.items.iter().map(|item| item.record.clone()).collect();
         let trace = batch.items.iter().find_map(|item| item.message.attributes.get("AWSTraceHeader").cloned());
         let messages = batch.items.len();
-        let (outcome, result) = match self.invoker.invoke(&self.function, event(&records), messages, trace, None).await {
+        let work = Work { messages, trace, ..Work::of(event(&records)) };
+        let (outcome, result) = match self.invoker.invoke(&self.function, work).await {
             Ok(result) => (self.outcome(batch, &result), Some(result)),
             Err(error) => (Outcome::CompleteFailure(error.to_string()), None),
         };

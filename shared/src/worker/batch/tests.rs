@@ -1,0 +1,228 @@
+//! One batch, every way a message can end.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::*;
+use crate::config::{COMMON, Common, Environment, Reader, Span};
+use crate::event::ObjectEvent;
+use crate::verdict::Outcome;
+use crate::worker::queue::{Outgoing, Queue, QueueError};
+use crate::worker::{Lines, Pace, Worker};
+
+/// Does what the key says.
+struct Obedient(Vec<Span>, Mutex<Vec<String>>);
+
+#[async_trait]
+impl Worker for Obedient {
+    fn name(&self) -> &'static str {
+        "obedient"
+    }
+
+    fn input(&self) -> &[Span] {
+        &self.0
+    }
+
+    async fn handle(&self, event: &ObjectEvent, _: Deadline) -> Outcome {
+        self.1.lock().unwrap().push(event.key.to_string());
+        match event.key.as_str() {
+            "panic" => panic!("the hook"),
+            "park" => Verdict::park("corrupt", "the figure").into(),
+            "retry" => Verdict::retry("throttled", "").into(),
+            "slow" => std::future::pending().await,
+            "uncertain" => Outcome { look_again: true, ..Verdict::Done.into() },
+            _ => Verdict::Done.into(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Recorder {
+    sent: Mutex<Vec<(String, Outgoing)>>,
+    visibility: Mutex<Vec<(String, u32)>>,
+    refuse: bool,
+    lines: Mutex<Vec<Value>>,
+}
+
+#[async_trait]
+impl Queue for Recorder {
+    async fn send(&self, url: &str, message: Outgoing) -> Result<(), QueueError> {
+        if self.refuse {
+            return Err(QueueError::later("SendMessage", url, "ServiceUnavailable", "down"));
+        }
+        self.sent.lock().unwrap().push((url.to_owned(), message));
+        Ok(())
+    }
+
+    async fn set_visibility(&self, _: &str, entries: Vec<(String, u32)>) -> Vec<Result<(), QueueError>> {
+        let ends = entries.iter().map(|_| Ok(())).collect();
+        self.visibility.lock().unwrap().extend(entries);
+        ends
+    }
+}
+
+impl Lines for Recorder {
+    fn line(&self, line: &Value) {
+        self.lines.lock().unwrap().push(line.clone());
+    }
+}
+
+const PARKED: (&str, &str) = ("BRIGADE_PARKED", "https://sqs/1/parked");
+
+async fn run(recorder: &Recorder, extra: &[(&str, &str)], messages: &[Message]) -> (BatchResult, Vec<String>) {
+    let environment: Environment =
+        [("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_LOG", "all")].into_iter().chain(extra.iter().copied()).collect();
+    let mut reader = Reader::new(&environment, &[COMMON]);
+    let common = Common::read(&mut reader, &environment);
+    let common = reader.finish(common).unwrap();
+    let worker = Obedient(common.input.clone(), Mutex::default());
+    let pace = Pace::new();
+    let setup = Setup { worker: &worker, common: &common, queue: recorder, endpoint: None, pace: &pace, lines: recorder };
+    let result = run_messages(setup, messages, Deadline::after(Duration::from_secs(10)), || OffsetDateTime::UNIX_EPOCH).await;
+    let seen = worker.1.lock().unwrap().clone();
+    (result, seen)
+}
+
+fn message(id: &str, body: String) -> Message {
+    Message {
+        id: Some(id.to_owned()),
+        receipt_handle: Some(format!("handle-{id}")),
+        body: Some(body),
+        queue_arn: Some("arn:aws:sqs:eu-west-1:123456789012:work".to_owned()),
+        ..Message::default()
+    }
+}
+
+fn record(key: &str) -> String {
+    format!(
+        r#"{{"eventVersion":"2.1","eventName":"ObjectCreated:Put","s3":{{"bucket":{{"name":"photos"}},"object":{{"key":"{key}"}}}}}}"#
+    )
+}
+
+fn on(key: &str) -> Message {
+    message(key, format!(r#"{{"Records":[{}]}}"#, record(key)))
+}
+
+const TEST_EVENT: &str =
+    r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-22T10:00:00.000Z","Bucket":"photos"}"#;
+
+fn ids(result: &BatchResult) -> Vec<&str> {
+    result.failures.as_ref().unwrap().iter().map(String::as_str).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mixed_batch_names_exactly_its_failures() {
+    let recorder = Recorder::default();
+    let mut messages: Vec<Message> = ["a", "b", "c", "d", "park", "retry", "panic"].map(on).into();
+    messages.push(message("poison", "{".to_owned()));
+    messages.push(message("test", TEST_EVENT.to_owned()));
+    messages.push(message("other", on("x").body.unwrap().replace("photos", "elsewhere")));
+    let (result, _) = run(&recorder, &[PARKED], &messages).await;
+    assert_eq!(ids(&result), ["retry", "panic"]);
+    let tally = result.tally;
+    assert_eq!((tally.received, tally.done, tally.skipped, tally.retried, tally.parked), (10, 4, 2, 2, 2));
+    let sent = recorder.sent.lock().unwrap();
+    let reasons: BTreeMap<&str, &str> = sent
+        .iter()
+        .map(|(_, m)| (m.attributes["brigade-message-id"].as_str(), m.attributes["brigade-reason"].as_str()))
+        .collect();
+    assert_eq!(reasons, BTreeMap::from([("park", "corrupt"), ("poison", "malformed")]));
+    let visibility = recorder.visibility.lock().unwrap();
+    assert_eq!(visibility.iter().map(|(handle, _)| handle.as_str()).collect::<Vec<_>>(), ["handle-retry", "handle-panic"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_parking_queue_a_park_is_a_retry() {
+    let recorder = Recorder::default();
+    let (result, _) = run(&recorder, &[], &[on("park"), on("a")]).await;
+    assert_eq!(ids(&result), ["park"]);
+    assert_eq!((result.tally.parked, result.tally.retried), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parking_queue_that_is_down_makes_a_park_a_retry() {
+    let recorder = Recorder { refuse: true, ..Recorder::default() };
+    let (result, _) = run(&recorder, &[PARKED], &[on("park")]).await;
+    assert_eq!(ids(&result), ["park"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_parked_while_a_sibling_must_be_retried() {
+    let recorder = Recorder::default();
+    let both = message("both", format!(r#"{{"Records":[{},{}]}}"#, record("park"), record("retry")));
+    let (result, _) = run(&recorder, &[PARKED], &[both]).await;
+    assert_eq!(ids(&result), ["both"]);
+    assert!(recorder.sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_one_object_are_handled_once() {
+    let (result, seen) = run(&Recorder::default(), &[], &[on("a"), message("again", on("a").body.unwrap()), on("b")]).await;
+    assert!(ids(&result).is_empty());
+    assert_eq!(seen, ["a", "b"]);
+    assert_eq!(result.tally.done, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_is_dropped_in_time_and_what_waited_is_given_back_at_once() {
+    let recorder = Recorder::default();
+    let (result, seen) = run(&recorder, &[("BRIGADE_CONCURRENCY", "1")], &[on("a"), on("slow"), on("z")]).await;
+    assert_eq!(ids(&result), ["slow", "z"]);
+    assert_eq!(seen, ["a", "slow"]);
+    assert_eq!(result.tally.unstarted, 1);
+    assert_eq!(recorder.visibility.lock().unwrap().last(), Some(&("handle-z".to_owned(), 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_received_again_or_uncertain_key_is_looked_at_once_more() {
+    let recorder = Recorder::default();
+    let again = Message { receive_count: 2, ..on("again") };
+    let (result, _) = run(&recorder, &[], &[on("a"), on("uncertain"), again]).await;
+    assert!(ids(&result).is_empty());
+    let sent = recorder.sent.lock().unwrap();
+    let keys: Vec<String> =
+        sent.iter().map(|(_, m)| crate::event::decode(&m.body)).map(|d| format!("{:?}", d[0].record)).collect();
+    assert_eq!(keys.len(), 2);
+    assert!(keys[0].contains("uncertain") && keys[1].contains("again"), "{keys:?}");
+    assert!(sent.iter().all(|(url, m)| url.ends_with("/123456789012/work") && m.delay_seconds == 900));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_look_that_cannot_be_queued_brings_the_message_back() {
+    let recorder = Recorder { refuse: true, ..Recorder::default() };
+    let (result, _) = run(&recorder, &[], &[on("uncertain")]).await;
+    assert_eq!(ids(&result), ["uncertain"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_fifo_group_what_follows_a_failure_is_given_back() {
+    let fifo = |key: &str, group: &str| Message {
+        queue_arn: Some("arn:aws:sqs:eu-west-1:123456789012:work.fifo".to_owned()),
+        group_id: Some(group.to_owned()),
+        ..on(key)
+    };
+    let messages = [fifo("a", "1"), fifo("retry", "1"), fifo("b", "2"), fifo("c", "1")];
+    let (result, _) = run(&Recorder::default(), &[], &messages).await;
+    assert_eq!(ids(&result), ["retry", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_cannot_be_named_fails_the_whole_batch() {
+    let nameless = Message { id: None, ..on("retry") };
+    let (result, _) = run(&Recorder::default(), &[], &[on("a"), nameless.clone()]).await;
+    assert!(result.failures.is_err());
+    let (result, _) = run(&Recorder::default(), &[], &[on("a"), Message { id: None, ..on("b") }]).await;
+    assert_eq!(result.failures, Ok(vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_tell_the_verdict_and_the_metrics() {
+    let recorder = Recorder::default();
+    run(&recorder, &[PARKED], &[on("a"), on("park")]).await;
+    let lines = recorder.lines.lock().unwrap();
+    insta::assert_json_snapshot!(*lines);
+}

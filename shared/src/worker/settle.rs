@@ -1,0 +1,104 @@
+//! From decoded records to outcomes: each object once, so many at a time, each behind its own fence.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt, stream};
+use tokio::time::{Instant, timeout_at};
+
+use super::Setup;
+use crate::budget::Deadline;
+use crate::event::{BucketName, Decoded, ObjectEvent, ObjectKey, Record};
+use crate::verdict::{Outcome, Reason, Verdict};
+
+/// The code of records that there was no time to start.
+pub(super) const UNSTARTED: &str = "unstarted";
+/// What a log line tells of a panic, in characters.
+const PANIC_DETAIL: usize = 200;
+
+/// A record's end.
+#[derive(Clone, Debug)]
+pub(super) struct Settled {
+    pub(super) outcome: Outcome,
+    pub(super) took: Duration,
+    /// The worker saw it: it was neither skipped at the door nor left unstarted.
+    pub(super) handled: bool,
+}
+
+/// Settles every record, in the order given. Records that name one object are settled together, by its newest event.
+pub(super) async fn settle(setup: Setup<'_>, records: &[Decoded], deadline: Deadline) -> Vec<Settled> {
+    let mut objects: BTreeMap<(&BucketName, &ObjectKey), &ObjectEvent> = BTreeMap::new();
+    for event in records.iter().filter_map(event_of).filter(|event| takes(setup, event)) {
+        let newest = objects.entry((&event.bucket, &event.key)).or_insert(event);
+        if is_newer(event, newest) {
+            *newest = event;
+        }
+    }
+    // The futures are made before the first await: a closure that is kept across one would have to hold for every lifetime.
+    let work: Vec<_> =
+        objects.into_iter().map(|(object, event)| async move { (object, settle_one(setup, event, deadline).await) }).collect();
+    let ends: BTreeMap<(&BucketName, &ObjectKey), Settled> =
+        stream::iter(work).buffer_unordered(setup.common.concurrency).collect().await;
+    let end_of = |record: &Decoded| match at_the_door(setup, record) {
+        Some(verdict) => Settled { outcome: verdict.into(), took: Duration::ZERO, handled: false },
+        None => event_of(record).and_then(|e| ends.get(&(&e.bucket, &e.key))).cloned().unwrap_or_else(unstarted),
+    };
+    records.iter().map(end_of).collect()
+}
+
+/// Verdicts that need no look at any state.
+fn at_the_door(setup: Setup<'_>, record: &Decoded) -> Option<Verdict> {
+    match &record.record {
+        Err(malformed) => Some(Verdict::park("malformed", malformed.to_string())),
+        Ok(Record::Test(_)) => Some(Verdict::skip("test-event", "")),
+        Ok(Record::Object(event)) if !takes(setup, event) => Some(Verdict::skip("not-mine", "outside of BRIGADE_INPUT")),
+        Ok(Record::Object(_)) => None,
+    }
+}
+
+fn takes(setup: Setup<'_>, event: &ObjectEvent) -> bool {
+    let other = |span: &crate::config::Span| event.other_key.as_ref().is_some_and(|key| span.contains(&event.bucket, key));
+    setup.worker.input().iter().any(|span| span.contains(&event.bucket, &event.key) || other(span))
+}
+
+pub(super) fn event_of(record: &Decoded) -> Option<&ObjectEvent> {
+    match &record.record {
+        Ok(Record::Object(event)) => Some(event),
+        _ => None,
+    }
+}
+
+fn is_newer(event: &ObjectEvent, than: &ObjectEvent) -> bool {
+    let by_sequencer = event.sequencer.as_ref().zip(than.sequencer.as_ref()).and_then(|(a, b)| a.compare(b));
+    by_sequencer.unwrap_or_else(|| event.time.cmp(&than.time)).is_gt()
+}
+
+fn unstarted() -> Settled {
+    let verdict = Verdict::Retry(Reason::new(UNSTARTED, "no time left in this invocation"), Some(Duration::ZERO));
+    Settled { outcome: verdict.into(), took: Duration::ZERO, handled: false }
+}
+
+async fn settle_one(setup: Setup<'_>, event: &ObjectEvent, deadline: Deadline) -> Settled {
+    if setup.pace.estimate() > deadline.left() {
+        return unstarted();
+    }
+    let begun = Instant::now();
+    // The fence: a panic ends this record alone. Nothing of the worker's is used after one but what other records share
+    // through it, which is behind locks that recover.
+    let work = AssertUnwindSafe(setup.worker.handle(event, deadline)).catch_unwind();
+    let outcome = match timeout_at(deadline.work_ends(), work).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Verdict::retry("panic", panic_text(panic.as_ref())).into(),
+        // Dropping the future has abandoned its requests; one of them may still land.
+        Err(_) => Outcome { look_again: true, ..Verdict::retry("deadline", "not done in this invocation's time").into() },
+    };
+    let took = begun.elapsed();
+    setup.pace.learn(took);
+    Settled { outcome, took, handled: true }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").chars().take(PANIC_DETAIL).collect()
+}

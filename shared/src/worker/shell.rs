@@ -1,0 +1,90 @@
+//! The Lambda shell: the only place that names `lambda_runtime`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{Lines, Pace, Queue, Setup, StandardOutput, Worker, run_direct, run_job, run_messages};
+use crate::aws::with_trace;
+use crate::budget::Deadline;
+use crate::config::Common;
+use crate::event::Invocation;
+
+/// What a function hands to the shell.
+pub struct Start {
+    /// The function.
+    pub worker: Box<dyn Worker>,
+    /// Its configuration.
+    pub common: Common,
+    /// Its queues.
+    pub queue: Box<dyn Queue>,
+    /// Where queues are, when not at AWS (`AWS_ENDPOINT_URL`).
+    pub endpoint: Option<String>,
+}
+
+struct Process {
+    start: Start,
+    pace: Pace,
+    lines: StandardOutput,
+}
+
+/// Serves invocations until Lambda ends the process; several at once where Lambda asks for it
+/// (`AWS_LAMBDA_MAX_CONCURRENCY`).
+pub async fn serve(start: Start) -> ExitCode {
+    let process = Arc::new(Process { start, pace: Pace::new(), lines: StandardOutput });
+    // The payload is taken as any JSON: a type that could refuse it would fail the whole batch before the first record.
+    let handler = service_fn(move |invocation: LambdaEvent<Value>| {
+        let process = Arc::clone(&process);
+        async move {
+            let trace = invocation.context.xray_trace_id.clone();
+            let work = invoke(&process, invocation);
+            match trace {
+                Some(id) => with_trace(id, work).await,
+                None => work.await,
+            }
+        }
+    });
+    match lambda_runtime::run_concurrent(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail_start(&error),
+    }
+}
+
+/// Says why the process can't go on, and gives the exit code for it.
+pub fn fail_start(error: &impl std::fmt::Display) -> ExitCode {
+    StandardOutput.line(&serde_json::json!({"level": "error", "message": error.to_string()}));
+    eprintln!("{error}");
+    ExitCode::FAILURE
+}
+
+async fn invoke(process: &Process, invocation: LambdaEvent<Value>) -> Result<Value, Error> {
+    let Process { start, pace, lines } = process;
+    let endpoint = start.endpoint.as_deref();
+    let setup =
+        Setup { worker: start.worker.as_ref(), common: &start.common, queue: start.queue.as_ref(), endpoint, pace, lines };
+    let deadline = Deadline::after(left(invocation.context.deadline));
+    match Invocation::from_value(&invocation.payload) {
+        Invocation::Messages(messages) => {
+            let failures = run_messages(setup, &messages, deadline, wall_clock).await.failures?;
+            let items: Vec<Value> = failures.into_iter().map(|id| serde_json::json!({"itemIdentifier": id})).collect();
+            Ok(serde_json::json!({"batchItemFailures": items}))
+        }
+        Invocation::Batch(job) => Ok(serde_json::to_value(run_job(setup, &job, deadline, wall_clock).await)?),
+        Invocation::Direct(records) => Ok(run_direct(setup, &records, deadline, wall_clock).await?),
+        Invocation::Refused(malformed) => Err(format!("the invocation cannot be answered: {malformed}").into()),
+    }
+}
+
+/// The time until `deadline_ms`, Lambda's deadline in milliseconds since 1970.
+fn left(deadline_ms: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(deadline_ms).saturating_sub(now)
+}
+
+fn wall_clock() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
