@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use brigade::storage::EmbeddedStore;
 
-use self::adapters::{HostRoute, S3Route, Services};
+use self::adapters::{HostRoute, Services};
 use crate::front::{Front, Routes};
 use crate::lambda::{FunctionSpec, HostError, HostSettings, Lambda, MappingSpec};
 use crate::notify::{Notifier, NotifySettings};
@@ -77,7 +77,7 @@ impl LocalCloud {
         let notifier = Notifier::start(store.clone(), Arc::new(services), notify);
         let s3 = crate::s3::service(store.clone(), notifier.clone(), &options.region, &options.account, options.limits);
         let routes = Routes {
-            s3: Arc::new(S3Route::new(s3)),
+            s3: Arc::new(s3),
             lambda: Some(Arc::new(HostRoute(host.clone()))),
             queues: queues.clone(),
             topics: topics.clone(),

@@ -9,6 +9,7 @@
 //! checksum given when an upload is completed is not compared.
 
 mod access;
+mod attributes;
 mod body;
 mod bucket;
 mod chunks;
@@ -24,6 +25,7 @@ mod notification;
 mod object;
 mod operations;
 mod owner;
+mod route;
 mod tags;
 
 use std::sync::Arc;
@@ -33,10 +35,12 @@ use brigade::event::{BucketName, KeyError, ObjectKey};
 use brigade::storage::{EmbeddedStore, Location};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::dto::Owner;
-use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::service::S3ServiceBuilder;
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::notify::Notifier;
+
+pub use self::route::S3Route;
 
 /// The access key that the local cloud knows, and its secret.
 pub const ACCESS_KEY: &str = "test";
@@ -68,14 +72,14 @@ pub(crate) struct Front {
     intake: Intake,
 }
 
-/// The S3 service, to be called with HTTP requests.
+/// S3 over this store.
 pub fn service(
     store: EmbeddedStore,
     notifier: Notifier,
     region: impl Into<String>,
     account: impl Into<String>,
     limits: Limits,
-) -> S3Service {
+) -> S3Route {
     let (region, account) = (region.into(), account.into());
     let front = Front { store, notifier, region, account: account.clone(), intake: Intake::new(limits) };
     let mut config = S3Config::default();
@@ -86,7 +90,7 @@ pub fn service(
     builder.set_auth(access::OneKey);
     builder.set_access(access::Gate { account });
     builder.set_host(host::Localhost);
-    builder.build()
+    S3Route::new(builder.build())
 }
 
 impl Front {
