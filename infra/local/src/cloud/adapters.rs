@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
+use s3s::service::S3Service;
 
 use crate::front::{Body, Request, Response, Route};
 use crate::lambda::{Lambda, MAX_PAYLOAD};
@@ -71,6 +74,32 @@ impl Services {
 /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, with or without a qualifier.
 fn function_name(arn: &str) -> &str {
     arn.split(':').nth(6).unwrap_or_default()
+}
+
+/// S3 behind the port. Each reply gets a request id, which S3's always have and clients show.
+pub(super) struct S3Route {
+    service: S3Service,
+    requests: AtomicU64,
+}
+
+impl S3Route {
+    pub(super) fn new(service: S3Service) -> Self {
+        Self { service, requests: AtomicU64::new(0) }
+    }
+}
+
+#[async_trait]
+impl Route for S3Route {
+    async fn call(&self, request: Request) -> Response {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut response = Route::call(&self.service, request).await;
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&format!("{number:016X}")) {
+            headers.insert("x-amz-request-id", id);
+        }
+        headers.insert("x-amz-id-2", HeaderValue::from_static("local"));
+        response
+    }
 }
 
 /// The function host behind the port.

@@ -10,12 +10,13 @@ mod wire;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use brigade::storage::EmbeddedStore;
 
-use self::adapters::{HostRoute, Services};
+use self::adapters::{HostRoute, S3Route, Services};
 use crate::front::{Front, Routes};
-use crate::lambda::{HostSettings, Lambda};
+use crate::lambda::{FunctionSpec, HostError, HostSettings, Lambda, MappingSpec};
 use crate::notify::{Notifier, NotifySettings};
 use crate::sns::Topics;
 use crate::sqs::{Queues, Settings};
@@ -76,7 +77,7 @@ impl LocalCloud {
         let notifier = Notifier::start(store.clone(), Arc::new(services), notify);
         let s3 = crate::s3::service(store.clone(), notifier.clone(), &options.region, &options.account, options.limits);
         let routes = Routes {
-            s3: Arc::new(s3),
+            s3: Arc::new(S3Route::new(s3)),
             lambda: Some(Arc::new(HostRoute(host.clone()))),
             queues: queues.clone(),
             topics: topics.clone(),
@@ -114,6 +115,17 @@ impl LocalCloud {
     #[must_use]
     pub fn host(&self) -> &Lambda {
         &self.host
+    }
+
+    /// Starts a function, waits until it asks for work, and feeds it from a queue.
+    ///
+    /// # Errors
+    /// As [`Lambda::start`], [`Lambda::ready`] and [`Lambda::map`]; the function keeps running where only the last failed.
+    pub async fn run(&self, function: FunctionSpec, mapping: MappingSpec, within: Duration) -> Result<(), HostError> {
+        let name = function.name.clone();
+        self.host.start(function)?;
+        self.host.ready(&name, within).await?;
+        self.host.map(mapping)
     }
 
     /// Who announces changes: configurations, and what became of the messages.

@@ -2,7 +2,7 @@
 //!
 //! - Requests are signed with the one pair of keys there is ([`ACCESS_KEY`] is also the secret); anonymous ones are refused.
 //! - A bucket is addressed by path, or by host below `localhost`.
-//! - A body is held in memory once, and bounded ([`Limits`]).
+//! - A body is held in memory once; each is bounded, and so are all together ([`Limits`]).
 //! - Writes wait for room in the notifier, so that no change made through this door goes unannounced.
 //!
 //! Not here: object lock, SSE-C, replication, website hosting, select, access points, CORS preflight, and a full-object
@@ -28,6 +28,7 @@ mod tags;
 
 use std::sync::Arc;
 
+use self::body::Intake;
 use brigade::event::{BucketName, KeyError, ObjectKey};
 use brigade::storage::{EmbeddedStore, Location};
 use s3s::config::{S3Config, StaticConfigProvider};
@@ -47,11 +48,13 @@ pub struct Limits {
     pub body: usize,
     /// Bytes of a request's XML, such as the list of a batch delete.
     pub xml: usize,
+    /// Bytes of all bodies that are on their way at once; requests beyond it wait for their turn. At least `body`.
+    pub in_flight: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 512 * 1024 * 1024, xml: 8 * 1024 * 1024 }
+        Self { body: 512 * 1024 * 1024, xml: 8 * 1024 * 1024, in_flight: 1024 * 1024 * 1024 }
     }
 }
 
@@ -62,7 +65,7 @@ pub(crate) struct Front {
     notifier: Notifier,
     region: String,
     account: String,
-    limit: usize,
+    intake: Intake,
 }
 
 /// The S3 service, to be called with HTTP requests.
@@ -74,7 +77,7 @@ pub fn service(
     limits: Limits,
 ) -> S3Service {
     let (region, account) = (region.into(), account.into());
-    let front = Front { store, notifier, region, account: account.clone(), limit: limits.body };
+    let front = Front { store, notifier, region, account: account.clone(), intake: Intake::new(limits) };
     let mut config = S3Config::default();
     config.xml_max_body_size = limits.xml;
     config.post_object_max_file_size = u64::try_from(limits.body).unwrap_or(u64::MAX);

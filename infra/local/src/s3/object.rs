@@ -4,7 +4,7 @@ use brigade::storage::{Delete, Deleted, Encryption, ErrorKind, Get, GetObject, H
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use super::body::{self, Digests};
+use super::body::Digests;
 use super::chunks::Chunks;
 use super::conditions::{self, ReadConditions};
 use super::headers::{self, Described};
@@ -28,8 +28,7 @@ impl Front {
                 checksum_type: None,
             },
         };
-        let (bytes, verified) =
-            body::collect(input.body, input.content_length, self.limit, digests, req.trailing_headers).await?;
+        let (bytes, verified) = self.intake.collect(input.body, input.content_length, digests, req.trailing_headers).await?;
         let encryption = options.encryption.clone();
         self.notifier.room().await;
         let put = self.store.put(&at, bytes, options).await.map_err(errors::of_store)?;
