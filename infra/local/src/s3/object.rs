@@ -1,6 +1,7 @@
 //! Single objects: put, get, head and delete.
 
 use brigade::storage::{Delete, Deleted, Encryption, ErrorKind, Get, GetObject, Head, ListVersions, Range, Store, StoreError};
+use hyper::header::HeaderValue;
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -91,7 +92,7 @@ impl Front {
         let part = self.part(&at, input.version_id.as_deref(), input.part_number)?;
         let told = headers::Told::of(&meta);
         let checksum = told.checksum(input.checksum_mode);
-        Ok(S3Response::new(HeadObjectOutput {
+        let mut response = S3Response::new(HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             content_length: Some(part.as_ref().and_then(|part| part.size).unwrap_or(signed(meta.size))),
             parts_count: part.and_then(|part| part.count),
@@ -117,7 +118,12 @@ impl Front {
             checksum_sha256: checksum.checksum_sha256,
             checksum_type: checksum.checksum_type,
             ..Default::default()
-        }))
+        });
+        // S3 tells the number of tags on a HEAD too; the protocol crate's output has no field for it yet.
+        if let Some(count) = told.tag_count {
+            response.headers.insert("x-amz-tagging-count", HeaderValue::from(count));
+        }
+        Ok(response)
     }
 
     fn part(&self, at: &brigade::storage::Location, version_id: Option<&str>, number: Option<i32>) -> S3Result<Option<Part>> {
