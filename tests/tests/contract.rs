@@ -1,5 +1,7 @@
 //! The contract suite on each store.
 
+#![expect(clippy::unwrap_used, reason = "clippy exempts test functions alone, not what they share")]
+
 use brigade::event::BucketName;
 use brigade::storage::EmbeddedStore;
 use brigade::storage::embedded::Versioning;

@@ -1,6 +1,7 @@
 //! The local cloud.
 
 pub mod clock;
+mod cloud;
 pub mod front;
 pub mod lambda;
 pub mod notify;
@@ -9,6 +10,8 @@ pub mod s3;
 pub mod sns;
 pub mod sqs;
 mod sts;
+
+pub use cloud::{Envelope, LocalCloud, NotIdle, Options, Wire, WireError, Wired};
 
 /// The account that owns everything here.
 pub const ACCOUNT: &str = "000000000000";

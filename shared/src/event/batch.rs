@@ -142,3 +142,55 @@ fn object(task: &Node<'_>) -> Result<ObjectEvent, Malformed> {
         time: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reply_echoes_what_it_must() {
+        let document = json!({
+            "invocationSchemaVersion": "2.0", "invocationId": "YXNk",
+            "job": {"id": "f3cc4f60", "userArguments": {"sizes": "128", "odd": 7}},
+            "tasks": [
+                {"taskId": "t1", "s3Key": "a+b.jpg", "s3VersionId": null, "s3Bucket": "photos"},
+                {"taskId": "t2", "s3Key": "%FF", "s3Bucket": "photos"},
+                {"taskId": "t3", "s3Key": "a"},
+            ],
+        });
+        let job = job(&Node::root(&document)).unwrap();
+        assert_eq!((job.job_id.as_str(), job.user_arguments.get("sizes").map(String::as_str)), ("f3cc4f60", Some("128")));
+        assert_eq!(job.user_arguments.len(), 1);
+        let outcomes = job.tasks.iter().map(|task| match &task.record {
+            Ok(event) => format!("{} {}/{}", task.task_id, event.bucket, event.key),
+            Err(malformed) => format!("{} {malformed}", task.task_id),
+        });
+        assert_eq!(
+            outcomes.collect::<Vec<_>>(),
+            [
+                "t1 photos/a b.jpg",
+                "t2 /tasks/1/s3Key: the key is not UTF-8 after percent-decoding",
+                "t3 /tasks/2/s3Bucket: missing",
+            ]
+        );
+
+        let codes = [ResultCode::Succeeded, ResultCode::PermanentFailure, ResultCode::TemporaryFailure];
+        let result = |(task, code): (&BatchTask, ResultCode)| TaskResult {
+            task_id: task.task_id.clone(),
+            result_code: code,
+            result_string: "why".into(),
+        };
+        let reply = job.reply(ResultCode::TemporaryFailure, job.tasks.iter().zip(codes).map(result).collect());
+        let expected = json!({
+            "invocationSchemaVersion": "2.0", "treatMissingKeysAs": "TemporaryFailure", "invocationId": "YXNk",
+            "results": [
+                {"taskId": "t1", "resultCode": "Succeeded", "resultString": "why"},
+                {"taskId": "t2", "resultCode": "PermanentFailure", "resultString": "why"},
+                {"taskId": "t3", "resultCode": "TemporaryFailure", "resultString": "why"},
+            ],
+        });
+        assert_eq!(serde_json::to_value(&reply).unwrap(), expected);
+    }
+}

@@ -219,3 +219,126 @@ fn sns_message<'a>(sns: &'a Node<'a>) -> Result<Node<'a>, Malformed> {
         Some(other) => Err(sns.refuse(format!("an SNS message of type {}, not a notification", quoted(other)))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn brief(decoded: &[Decoded]) -> Vec<String> {
+        let brief = |decoded: &Decoded| match &decoded.record {
+            Ok(Record::Object(event)) => format!("{}: {} {}", decoded.envelope, event.kind, event.key),
+            Ok(Record::Test(_)) => format!("{}: test", decoded.envelope),
+            Err(malformed) => format!("{}! {malformed}", decoded.envelope),
+        };
+        decoded.iter().map(brief).collect()
+    }
+
+    fn put(key: &str) -> Value {
+        json!({"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "photos"}, "object": {"key": key}}})
+    }
+
+    fn sns(depth: usize, inner: &Value) -> Value {
+        (0..depth).fold(inner.clone(), |inner, _| json!({"Message": inner.to_string()}))
+    }
+
+    #[test]
+    fn shapes_are_told_by_structure() {
+        let event = json!({"Records": [put("a")]});
+        let bridged = json!({"detail-type": "Object Tags Added", "detail": {"bucket": {"name": "b"}, "object": {"key": "a"}}});
+        let task = json!({"taskId": "t", "s3Key": "a", "s3BucketArn": "arn:aws:s3:::b"});
+        let nested = |depth| format!("{}s3: ObjectCreated:Put a", "sns/".repeat(depth));
+        let cases = [
+            (event.clone(), nested(0)),
+            (sns(1, &event), nested(1)),
+            (sns(4, &event), nested(4)),
+            (sns(1, &bridged), "sns/eventbridge: ObjectTagging:Put a".into()),
+            (bridged, "eventbridge: ObjectTagging:Put a".into()),
+            (json!({"Records": [{"Sns": sns(1, &event)}]}), nested(1)),
+            (json!({"Event": "s3:TestEvent"}), "s3: test".into()),
+            (sns(1, &json!({"Event": "s3:TestEvent"})), "sns/s3: test".into()),
+            (json!({"invocationSchemaVersion": "1.0", "invocationId": "i", "tasks": [task]}), "s3-batch: BatchTask a".into()),
+            (json!({"Records": [{"body": event.to_string()}]}), "sqs/s3: ObjectCreated:Put a".into()),
+            (json!({"Type": "Notification", "TopicArn": "t", "Message": event.to_string()}), nested(1)),
+        ];
+        for (document, expected) in cases {
+            assert_eq!(brief(&decode_value(&document)), std::slice::from_ref(&expected), "{document}");
+            assert_eq!(brief(&decode(&document.to_string())), [expected], "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_one_fault_with_its_place() {
+        let event = json!({"Records": [put("a")]});
+        let five = format!("sns/sns/sns/sns/sns! {}: more than 4 SNS notifications nested", "/Message".repeat(4));
+        let cases = [
+            (json!({}), "! no S3 event, nor anything that wraps one"),
+            (json!([]), "! expected an object, found a list"),
+            (json!(null), "! expected an object, found null"),
+            (json!("text"), "! expected an object, found a text"),
+            (json!({"Records": []}), "! /Records: an empty list"),
+            (json!({"Records": null}), "! /Records: missing"),
+            (json!({"Records": "x"}), "! /Records: expected a list, found a text"),
+            (json!({"Records": [null]}), "! /Records/0: no S3 notification record: no `s3` in it"),
+            (
+                json!({"Records": [{"eventSource": "s3.amazonaws.com"}]}),
+                "! /Records/0: no S3 notification record: no `s3` in it, and its eventSource is \"s3.amazonaws.com\"",
+            ),
+            (json!({"TopicArn": "t"}), "sns! /Message: missing"),
+            (json!({"Message": 7}), "sns! /Message: expected a text, found a number"),
+            (json!({"Message": ""}), "sns! /Message: empty"),
+            (json!({"Message": "{"}), "sns! /Message: not JSON: EOF while parsing an object at line 1 column 1"),
+            (json!({"Message": "{}"}), "sns! /Message: no S3 event, nor anything that wraps one"),
+            (
+                json!({"Type": "SubscriptionConfirmation", "Message": "x"}),
+                "sns! an SNS message of type \"SubscriptionConfirmation\", not a notification",
+            ),
+            (json!({"Records": [{"Sns": null}]}), "! /Records/0/Sns: missing"),
+            (json!({"Message": r#"{"Records": [{"body": "{}"}]}"#}), "sns! /Message/Records/0: an SQS message within sns"),
+            (sns(5, &event), &five),
+            (
+                json!({"invocationSchemaVersion": "3.0", "tasks": []}),
+                "s3-batch! /invocationSchemaVersion: only schema 1.0 and 2.0 are known",
+            ),
+            (json!({"invocationSchemaVersion": "1.0", "tasks": []}), "s3-batch! /tasks: an empty list"),
+            (json!({"tasks": []}), "s3-batch! /invocationSchemaVersion: missing"),
+        ];
+        for (document, expected) in cases {
+            assert_eq!(brief(&decode_value(&document)), [expected], "{document}");
+        }
+        assert_eq!(brief(&decode(" \n ")), ["! empty"]);
+        assert_eq!(brief(&decode("{\"a\": \"\\ud800\"}")).len(), 1);
+        assert_eq!(brief(&decode(&"[".repeat(1000))), ["! not JSON: recursion limit exceeded at line 1 column 128"]);
+    }
+
+    #[test]
+    fn a_bad_record_stays_alone() {
+        let document = json!({"Records": [put("a"), put("%FF"), null, {"Sns": {"Message": "{"}}, put("b")]});
+        assert_eq!(
+            brief(&decode_value(&document)),
+            [
+                "s3: ObjectCreated:Put a",
+                "s3! /Records/1/s3/object/key: the key is not UTF-8 after percent-decoding",
+                "! /Records/2: no S3 notification record: no `s3` in it",
+                "sns! /Records/3/Sns/Message: not JSON: EOF while parsing an object at line 1 column 1",
+                "s3: ObjectCreated:Put b",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_member_that_occurs_twice_counts_as_its_last() {
+        let body =
+            r#"{"Records":[{"eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"x","key":"y"}}}]}"#;
+        assert_eq!(brief(&decode(body)), ["s3: ObjectCreated:Put y"]);
+    }
+
+    #[test]
+    fn reasons_quote_only_the_start() {
+        let document = json!({"Records": [{"eventSource": "🐈".repeat(1000)}]});
+        let decoded = decode_value(&document);
+        let reason = decoded[0].record.as_ref().unwrap_err().reason.clone();
+        assert!(reason.ends_with("🐈…\"") && reason.chars().count() < 200, "{reason}");
+    }
+}

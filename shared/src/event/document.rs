@@ -73,3 +73,92 @@ fn decode_line(line: &str) -> Vec<Decoded> {
 fn unreadable(reason: String) -> Decoded {
     Decoded { envelope: Envelope::default(), record: Err(Malformed::document(reason)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str =
+        r#"{"Records":[{"eventName":"s3:ObjectCreated:Put","s3":{"bucket":{"name":"photos"},"object":{"key":"a+b.jpg"}}}]}"#;
+
+    fn lines(text: &str) -> Vec<String> {
+        decode_document(text).iter().map(|decoded| decoded_line(decoded).to_string()).collect()
+    }
+
+    fn envelopes(text: &str) -> Vec<String> {
+        let brief = |decoded: &Decoded| match &decoded.record {
+            Ok(_) => decoded.envelope.to_string(),
+            Err(malformed) => format!("{}! {malformed}", decoded.envelope),
+        };
+        decode_document(text).iter().map(brief).collect()
+    }
+
+    #[test]
+    fn a_record_is_a_line_with_every_member() {
+        let expected = json!({
+            "envelope": "s3", "event": "ObjectCreated:Put", "bucket": "photos", "key": "a b.jpg",
+            "version_id": null, "etag": null, "size": null, "sequencer": null,
+        });
+        assert_eq!(lines(EVENT), [expected.to_string()]);
+    }
+
+    #[test]
+    fn a_test_event_is_a_line_too() {
+        let expected = json!({
+            "envelope": "s3", "event": "TestEvent", "bucket": "photos", "key": null,
+            "version_id": null, "etag": null, "size": null, "sequencer": null,
+        });
+        assert_eq!(lines(r#"{"Event":"s3:TestEvent","Bucket":"photos"}"#), [expected.to_string()]);
+    }
+
+    #[test]
+    fn a_task_has_no_event() {
+        let text =
+            r#"{"invocationSchemaVersion":"2.0","invocationId":"i","tasks":[{"taskId":"t","s3Key":"a","s3Bucket":"b"}]}"#;
+        let expected = json!({
+            "envelope": "s3-batch", "event": null, "bucket": "b", "key": "a",
+            "version_id": null, "etag": null, "size": null, "sequencer": null,
+        });
+        assert_eq!(lines(text), [expected.to_string()]);
+    }
+
+    #[test]
+    fn a_fault_is_a_line_with_its_place() {
+        let cases = [
+            ("", r#"{"envelope":null,"error":"empty"}"#),
+            ("7", r#"{"envelope":null,"error":"expected an object, found a number"}"#),
+            (r#"{"Records":[]}"#, r#"{"envelope":null,"error":"/Records: an empty list"}"#),
+            (r#"{"Records":[{"s3":{}}]}"#, r#"{"envelope":"s3","error":"/Records/0/s3/bucket: missing"}"#),
+            (r#"{"Records":[{"messageId":"m"}]}"#, r#"{"envelope":"sqs","error":"/Records/0/body: missing"}"#),
+            (
+                r#"{"Messages":[{"Body":"x"}]}"#,
+                r#"{"envelope":"sqs","error":"/Messages/0/Body: not JSON: expected value at line 1 column 1"}"#,
+            ),
+        ];
+        for (text, line) in cases {
+            assert_eq!(lines(text), [line], "{text}");
+        }
+    }
+
+    #[test]
+    fn any_text_that_holds_events_is_taken() {
+        let quoted = Value::from(EVENT).to_string();
+        let received = format!(r#"{{"Messages":[{{"Body":{quoted}}},{{"Body":{quoted}}}]}}"#);
+        let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Value>(EVENT).unwrap()).unwrap();
+        let cut = &pretty[..pretty.len() - 3];
+        let cases = [
+            (EVENT.to_owned(), vec!["s3"]),
+            (format!("\u{feff}{EVENT}\n"), vec!["s3"]),
+            (format!("{EVENT}\n\n{EVENT}\r\n"), vec!["s3", "s3"]),
+            (format!("{pretty}\n{pretty}"), vec!["s3", "s3"]),
+            (received, vec!["sqs/s3", "sqs/s3"]),
+            (format!(r#"{{"Records":[{{"messageId":"m","body":{quoted}}}]}}"#), vec!["sqs/s3"]),
+            (format!("{EVENT}\nnonsense\n{EVENT}"), vec!["s3", "! not JSON: expected ident at line 1 column 2", "s3"]),
+            (" \n".to_owned(), vec!["! empty"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(envelopes(&text), expected, "{text}");
+        }
+        assert_eq!(envelopes(cut).len(), 1, "a cut document is one fault");
+    }
+}

@@ -17,6 +17,9 @@ pub(super) fn object_event(document: &Node<'_>, keys: KeyReading) -> Result<Obje
         }
     }
     let detail_type = document.need_text("detail-type")?;
+    if EventKind::new(detail_type).as_str().is_empty() {
+        return Err(document.need("detail-type")?.refuse("empty".into()));
+    }
     let detail = document.need("detail")?;
     let bucket = detail.need("bucket")?;
     let object = detail.need("object")?;
@@ -86,4 +89,87 @@ fn kind(detail_type: &str, reason: Option<&str>, deletion_type: Option<&str>) ->
         other => other,
     };
     EventKind::new(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn detail_types_take_the_notifications_names() {
+        let (gone, marker) = (Some("Permanently Deleted"), Some("Delete Marker Created"));
+        let cases = [
+            ("Object Created", Some("PutObject"), None, "ObjectCreated:Put"),
+            ("Object Created", Some("POST Object"), None, "ObjectCreated:Post"),
+            ("Object Created", Some("CopyObject"), None, "ObjectCreated:Copy"),
+            ("Object Created", Some("CompleteMultipartUpload"), None, "ObjectCreated:CompleteMultipartUpload"),
+            ("Object Created", Some("Teleport"), None, "ObjectCreated"),
+            ("Object Created", None, None, "ObjectCreated"),
+            ("Object Deleted", Some("DeleteObject"), gone, "ObjectRemoved:Delete"),
+            ("Object Deleted", Some("DeleteObject"), marker, "ObjectRemoved:DeleteMarkerCreated"),
+            ("Object Deleted", None, None, "ObjectRemoved"),
+            ("Object Deleted", Some("Lifecycle Expiration"), gone, "LifecycleExpiration:Delete"),
+            ("Object Deleted", Some("Lifecycle Expiration"), marker, "LifecycleExpiration:DeleteMarkerCreated"),
+            ("Object Deleted", Some("Lifecycle Expiration"), None, "LifecycleExpiration"),
+            ("Object Restore Initiated", None, None, "ObjectRestore:Post"),
+            ("Object Restore Completed", None, None, "ObjectRestore:Completed"),
+            ("Object Restore Expired", None, None, "ObjectRestore:Delete"),
+            ("Object Storage Class Changed", None, None, "LifecycleTransition"),
+            ("Object Access Tier Changed", None, None, "IntelligentTiering"),
+            ("Object ACL Updated", None, None, "ObjectAcl:Put"),
+            ("Object Tags Added", None, None, "ObjectTagging:Put"),
+            ("Object Tags Deleted", None, None, "ObjectTagging:Delete"),
+            ("Object Teleported", None, None, "Object Teleported"),
+        ];
+        for (detail_type, reason, deletion_type, name) in cases {
+            assert_eq!(kind(detail_type, reason, deletion_type).as_str(), name, "{detail_type} {reason:?} {deletion_type:?}");
+        }
+    }
+
+    #[test]
+    fn keys_have_two_readings_where_they_differ() {
+        let (raw, form) = (KeyReading::Raw, KeyReading::FormEncoded);
+        let cases = [
+            (raw, "uploads/cat.jpg", Ok(("uploads/cat.jpg", None))),
+            (form, "uploads/cat.jpg", Ok(("uploads/cat.jpg", None))),
+            (raw, "a+b%20c", Ok(("a+b%20c", Some("a b c")))),
+            (form, "a+b%20c", Ok(("a b c", Some("a+b%20c")))),
+            (raw, "%FF", Ok(("%FF", None))),
+            (form, "%FF", Ok(("%FF", None))),
+            (raw, "", Err("the key is empty")),
+        ];
+        for (reading, text, expected) in cases {
+            let object = json!({"key": text});
+            let read = key(&Node::root(&object), reading);
+            let read = read.as_ref().map(|(key, other)| (key.as_str(), other.as_ref().map(ObjectKey::as_str)));
+            assert_eq!(read.map_err(|malformed| malformed.reason.as_str()), expected, "{reading:?} {text}");
+        }
+    }
+
+    #[test]
+    fn what_only_resembles_an_event_is_refused_at_its_field() {
+        let event = json!({
+            "detail-type": "Object Created", "source": "aws.s3",
+            "detail": {"bucket": {"name": "photos"}, "object": {"key": "a.jpg"}},
+        });
+        let cases: [(&str, Value, &str); 9] = [
+            ("/source", json!("aws.ec2"), "/source: an event of \"aws.ec2\", not of aws.s3"),
+            ("/detail-type", json!(null), "/detail-type: missing"),
+            ("/detail-type", json!("s3:"), "/detail-type: empty"),
+            ("/detail", json!("text"), "/detail: expected an object, found a text"),
+            ("/detail/bucket", json!(null), "/detail/bucket: missing"),
+            ("/detail/bucket/name", json!(""), "/detail/bucket/name: empty"),
+            ("/detail/object", json!([]), "/detail/object: expected an object, found a list"),
+            ("/detail/object/key", json!(1), "/detail/object/key: expected a text, found a number"),
+            ("/source", json!(null), ""),
+        ];
+        for (pointer, value, reason) in cases {
+            let mut event = event.clone();
+            *event.pointer_mut(pointer).unwrap() = value;
+            let read = object_event(&Node::root(&event), KeyReading::Raw).map_err(|malformed| malformed.to_string());
+            assert_eq!(read.err().unwrap_or_default(), reason, "{pointer}");
+        }
+    }
 }

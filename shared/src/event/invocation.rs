@@ -30,7 +30,7 @@ impl Invocation {
         let records = payload.get("Records").and_then(Value::as_array);
         // Lambda never mixes sources, so one message is enough to call all of them messages, damaged ones included.
         if let Some(records) = records.filter(|records| records.iter().any(is_sqs_record)) {
-            return Self::Messages(records.iter().enumerate().map(|(at, record)| message(at, record)).collect());
+            return Self::Messages(records.iter().map(message).collect());
         }
         let is_batch = ["invocationSchemaVersion", "tasks"].iter().any(|name| payload.get(name).is_some());
         if is_batch && records.is_none() {
@@ -44,7 +44,7 @@ impl Invocation {
 }
 
 /// Reads one record by itself, so that a damaged one leaves the batch alone.
-fn message(at: usize, record: &Value) -> Message {
+fn message(record: &Value) -> Message {
     match SqsMessage::deserialize(record) {
         Ok(sqs) => from_sqs(sqs),
         Err(error) => {
@@ -54,7 +54,7 @@ fn message(at: usize, record: &Value) -> Message {
                 receipt_handle: text("receiptHandle"),
                 body: text("body"),
                 queue_arn: text("eventSourceARN"),
-                malformed: Some(Malformed { path: format!("/Records/{at}"), reason: format!("no SQS message: {error}") }),
+                malformed: Some(Malformed::document(format!("no SQS message: {error}"))),
                 ..Message::default()
             }
         }
@@ -82,4 +82,103 @@ fn from_sqs(sqs: SqsMessage) -> Message {
 fn from_millis(text: &str) -> Option<OffsetDateTime> {
     let millis = text.parse::<i128>().ok()?;
     OffsetDateTime::from_unix_timestamp_nanos(millis.checked_mul(1_000_000)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn messages(records: Value) -> Vec<Message> {
+        match Invocation::from_value(&json!({"Records": records})) {
+            Invocation::Messages(messages) => messages,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn payloads_are_told_by_shape() {
+        let kind = |payload: Value| match Invocation::from_value(&payload) {
+            Invocation::Messages(_) => "messages",
+            Invocation::Batch(_) => "batch",
+            Invocation::Direct(_) => "direct",
+            Invocation::Refused(_) => "refused",
+        };
+        let task = json!({"taskId": "t", "s3Key": "a", "s3Bucket": "b"});
+        let cases = [
+            (json!({"Records": [{"eventSource": "aws:sqs"}]}), "messages"),
+            (json!({"Records": [7, {"messageId": "m"}]}), "messages"),
+            (json!({"Records": [{"eventSource": "aws:s3", "s3": {}}]}), "direct"),
+            (json!({"Records": [{"EventSource": "aws:sns", "Sns": {}}]}), "direct"),
+            (json!({"Records": []}), "direct"),
+            (json!({"detail-type": "Object Created"}), "direct"),
+            (json!({"invocationSchemaVersion": "2.0", "invocationId": "i", "tasks": [task.clone()]}), "batch"),
+            (json!({"invocationSchemaVersion": "2.0", "tasks": [task.clone()]}), "refused"),
+            (json!({"invocationSchemaVersion": "2.0", "invocationId": "i", "tasks": [task, {"s3Key": "a"}]}), "refused"),
+            (json!({"invocationSchemaVersion": "9.9", "invocationId": "i", "tasks": []}), "refused"),
+            (json!({}), "direct"),
+            (json!([1]), "direct"),
+            (json!(null), "direct"),
+        ];
+        for (payload, expected) in cases {
+            assert_eq!(kind(payload.clone()), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_message_keeps_what_a_worker_needs() {
+        let records = json!([{
+            "messageId": "m1", "receiptHandle": "r1", "body": "{}", "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:thumbnail.fifo",
+            "attributes": {
+                "ApproximateReceiveCount": "4", "SentTimestamp": "1795166046222", "MessageGroupId": "g",
+                "AWSTraceHeader": "Root=1-691ed6ab",
+            },
+            "messageAttributes": {
+                "attempt": {"stringValue": "3", "stringListValues": [], "binaryListValues": [], "dataType": "Number"},
+                "hash": {"binaryValue": "AAEC", "stringListValues": [], "binaryListValues": [], "dataType": "Binary"},
+            },
+        }]);
+        let expected = Message {
+            id: Some("m1".into()),
+            receipt_handle: Some("r1".into()),
+            body: Some("{}".into()),
+            receive_count: 4,
+            sent: Some(time::macros::datetime!(2026-11-20 09:14:06.222 UTC)),
+            queue_arn: Some("arn:aws:sqs:eu-central-1:123456789012:thumbnail.fifo".into()),
+            group_id: Some("g".into()),
+            attributes: BTreeMap::from([("attempt".into(), "3".into())]),
+            trace_header: Some("Root=1-691ed6ab".into()),
+            malformed: None,
+        };
+        assert_eq!(messages(records), [expected]);
+    }
+
+    #[test]
+    fn a_damaged_message_keeps_its_id_and_leaves_the_batch_alone() {
+        let sound = json!({"messageId": "m9", "body": "{}"});
+        let cases = [
+            (json!({"messageId": "m1", "body": "{}", "attributes": "none"}), Some("m1"), true),
+            (json!({"messageId": "m1", "body": 7}), Some("m1"), true),
+            (json!({"messageId": "m1", "body": "{}", "attributes": {"SentTimestamp": null}}), Some("m1"), true),
+            (json!({"messageId": "m1", "body": "{}", "attributes": null}), Some("m1"), false),
+            (
+                json!({"messageId": "m1", "attributes": {"ApproximateReceiveCount": "often", "SentTimestamp": "now"}}),
+                Some("m1"),
+                false,
+            ),
+            (json!({"messageId": "", "body": "{}"}), None, false),
+            (json!({"messageId": 5, "body": "{}"}), None, true),
+            (json!({"body": "{}"}), None, false),
+            (json!(7), None, true),
+            (json!({}), None, false),
+        ];
+        for (record, id, malformed) in cases {
+            let read = messages(json!([record, sound]));
+            assert_eq!((read[0].id.as_deref(), read[0].malformed.is_some()), (id, malformed), "{record}");
+            assert_eq!(read[0].receive_count, 1);
+            assert_eq!((read[1].id.as_deref(), read[1].malformed.is_some()), (Some("m9"), false), "{record}");
+        }
+    }
 }

@@ -143,3 +143,94 @@ impl From<ObjectKey> for String {
         key.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn form_encoded_keys_decode() {
+        let cases = [
+            ("uploads/cat.jpg", "uploads/cat.jpg"),
+            ("in/a+b%2B%C3%A9.csv", "in/a b+é.csv"),
+            ("in%2Fa%20b", "in/a b"),
+            ("%252B", "%2B"),
+            ("100%", "100%"),
+            ("100%+sure", "100% sure"),
+            ("%zz%4", "%zz%4"),
+            ("%f0%9f%90%88", "🐈"),
+            ("é", "é"),
+            ("/", "/"),
+        ];
+        for (encoded, key) in cases {
+            assert_eq!(ObjectKey::from_form_encoded(encoded).unwrap().as_str(), key, "{encoded}");
+        }
+    }
+
+    #[test]
+    fn keys_are_encoded_as_s3_writes_them() {
+        let cases = [
+            ("in/a b+é.csv", "in/a+b%2B%C3%A9.csv"),
+            ("uploads/(1) a&b=c~.jpg", "uploads/%281%29+a%26b%3Dc%7E.jpg"),
+            ("a-b_c.d*e", "a-b_c.d*e"),
+            ("100%", "100%25"),
+            ("year=2026/month=01", "year%3D2026/month%3D01"),
+        ];
+        for (key, encoded) in cases {
+            assert_eq!(ObjectKey::new(key).unwrap().to_form_encoded(), encoded, "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_with_its_reason() {
+        let cases = [
+            ("", KeyError::Empty),
+            ("%FF", KeyError::NotUtf8),
+            ("a%C3", KeyError::NotUtf8),
+            (&"a".repeat(1025), KeyError::TooLong(1025)),
+            (&"%C3%A9".repeat(513), KeyError::TooLong(1026)),
+        ];
+        for (encoded, error) in cases {
+            assert_eq!(ObjectKey::from_form_encoded(encoded), Err(error), "{encoded}");
+        }
+        assert!(ObjectKey::from_form_encoded(&"%C3%A9".repeat(512)).is_ok());
+    }
+
+    #[test]
+    fn buckets_are_named_by_name_or_arn() {
+        let access_point = "arn:aws:s3:eu-central-1:123456789012:accesspoint/uploaders";
+        let cases = [
+            ("photos", "photos", "arn:aws:s3:::photos"),
+            ("arn:aws:s3:::photos", "photos", "arn:aws:s3:::photos"),
+            ("arn:aws-cn:s3:::photos", "photos", "arn:aws:s3:::photos"),
+            ("arn:aws:s3:us-east-1:0123456788:photos", "photos", "arn:aws:s3:::photos"),
+            (access_point, access_point, access_point),
+            ("arn:aws:s3:::", "arn:aws:s3:::", "arn:aws:s3:::"),
+            ("arn:aws:sqs:::photos", "arn:aws:sqs:::photos", "arn:aws:sqs:::photos"),
+        ];
+        for (text, name, arn) in cases {
+            let bucket = BucketName::from_name_or_arn(text);
+            assert_eq!((bucket.as_str(), bucket.to_arn().as_str()), (name, arn), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_is_undone_by_decoding(text in "\\PC{1,300}|[ +%/a-f0-9]{1,300}|.{1,200}") {
+            if let Ok(key) = ObjectKey::new(text) {
+                let encoded = key.to_form_encoded();
+                prop_assert!(encoded.is_ascii() && !encoded.contains(' '));
+                prop_assert_eq!(ObjectKey::from_form_encoded(&encoded), Ok(key));
+            }
+        }
+
+        #[test]
+        fn decoding_takes_any_text(text in ".{0,300}|[+%a-fA-F0-9]{0,3000}") {
+            if let Ok(key) = ObjectKey::from_form_encoded(&text) {
+                prop_assert!((1..=MAX_KEY_BYTES).contains(&key.as_str().len()));
+            }
+        }
+    }
+}

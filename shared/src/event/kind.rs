@@ -12,7 +12,7 @@ pub struct EventKind(String);
 impl EventKind {
     /// Takes a name with or without the `s3:` prefix (MinIO sends it).
     pub fn new(name: &str) -> Self {
-        Self(name.strip_prefix("s3:").unwrap_or(name).to_owned())
+        Self(name.trim_start_matches("s3:").to_owned())
     }
 
     /// The kind of an S3 Batch Operations task: nothing happened, somebody wants the key looked at.
@@ -47,5 +47,51 @@ impl EventKind {
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fall_into_created_removed_and_the_rest() {
+        let (created, removed, other) = ((true, false), (false, true), (false, false));
+        let cases = [
+            ("IntelligentTiering", other),
+            ("LifecycleExpiration:Delete", removed),
+            ("LifecycleExpiration:DeleteMarkerCreated", removed),
+            ("LifecycleTransition", other),
+            ("ObjectAcl:Put", other),
+            ("ObjectAnnotation:Delete", other),
+            ("ObjectAnnotation:Put", other),
+            ("ObjectCreated:CompleteMultipartUpload", created),
+            ("ObjectCreated:Copy", created),
+            ("ObjectCreated:Post", created),
+            ("ObjectCreated:Put", created),
+            ("ObjectRemoved:Delete", removed),
+            ("ObjectRemoved:DeleteMarkerCreated", removed),
+            ("ObjectRestore:Completed", other),
+            ("ObjectRestore:Delete", other),
+            ("ObjectRestore:Post", other),
+            ("ObjectRetention:Put", other),
+            ("ObjectTagging:Delete", other),
+            ("ObjectTagging:Put", other),
+            ("ReducedRedundancyLostObject", other),
+            ("Replication:OperationFailedReplication", other),
+            ("Replication:OperationMissedThreshold", other),
+            ("Replication:OperationNotTracked", other),
+            ("Replication:OperationReplicatedAfterThreshold", other),
+            ("ObjectCreated:Teleported", created),
+            ("ObjectCreatedTwice:Put", other),
+            ("Object Teleported", other),
+            (EventKind::BATCH_TASK, other),
+        ];
+        for (name, class) in cases {
+            for kind in [EventKind::new(name), EventKind::new(&format!("s3:{name}"))] {
+                assert_eq!(kind.as_str(), name);
+                assert_eq!((kind.is_created(), kind.is_removed()), class, "{name}");
+            }
+        }
     }
 }

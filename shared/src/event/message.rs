@@ -76,3 +76,29 @@ impl Message {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_decoded_as_of_a_queue() {
+        let body = |text: &str| Message { body: Some(text.into()), ..Message::default() };
+        let damaged = Malformed::document("no SQS message");
+        let cases = [
+            (body(r#"{"Event":"s3:TestEvent"}"#), Ok("sqs/s3")),
+            (body(r#"{"Message":"{\"Event\":\"s3:TestEvent\"}"}"#), Ok("sqs/sns/s3")),
+            (body(""), Err("/body: empty")),
+            (body(r#"{"Records":[]}"#), Err("/body/Records: an empty list")),
+            (Message::default(), Err("/body: missing")),
+            (Message { malformed: Some(damaged), ..body("{}") }, Err("no SQS message")),
+        ];
+        for (message, expected) in cases {
+            let decoded = message.decode();
+            assert_eq!(decoded.len(), 1);
+            let envelope = decoded[0].envelope.to_string();
+            let outcome = decoded[0].record.as_ref().map(|_| envelope.as_str()).map_err(ToString::to_string);
+            assert_eq!(outcome, expected.map_err(str::to_owned));
+        }
+    }
+}

@@ -76,3 +76,78 @@ pub(super) fn etag(object: &Node<'_>, name: &str) -> Result<Option<String>, Malf
 pub(super) fn time(record: &Node<'_>, name: &str) -> Result<Option<OffsetDateTime>, Malformed> {
     Ok(record.opt_text(name)?.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn record() -> Value {
+        json!({
+            "eventVersion": "2.5", "awsRegion": "eu-central-1", "eventTime": "2026-11-20T09:14:04.852Z",
+            "eventName": "ObjectCreated:Put",
+            "s3": {
+                "bucket": {"name": "photos", "arn": "arn:aws:s3:::photos"},
+                "object": {"key": "a.jpg", "size": 5, "eTag": "b1946ac9", "versionId": "v1", "sequencer": "00ab"},
+            },
+        })
+    }
+
+    fn read_with(pointer: &str, value: Value) -> Result<ObjectEvent, String> {
+        let mut record = record();
+        *record.pointer_mut(pointer).unwrap() = value;
+        object_event(&Node::root(&record)).map_err(|malformed| malformed.to_string())
+    }
+
+    #[test]
+    fn a_bad_field_is_named() {
+        let cases = [
+            ("/eventVersion", json!("3.0"), "/eventVersion: event version \"3.0\", of which only 2.x is known"),
+            ("/eventVersion", json!("20.1"), "/eventVersion: event version \"20.1\", of which only 2.x is known"),
+            ("/eventVersion", json!([]), "/eventVersion: expected a text, found a list"),
+            ("/eventName", json!(null), "/eventName: missing"),
+            ("/eventName", json!("s3:"), "/eventName: empty"),
+            ("/s3", json!(null), "/s3: missing"),
+            ("/s3", json!("x"), "/s3: expected an object, found a text"),
+            ("/s3/bucket", json!({}), "/s3/bucket/name: missing"),
+            ("/s3/object", json!(null), "/s3/object: missing"),
+            ("/s3/object/key", json!("%FF"), "/s3/object/key: the key is not UTF-8 after percent-decoding"),
+            ("/s3/object/key", json!(""), "/s3/object/key: the key is empty"),
+            ("/s3/object/size", json!(-1), "/s3/object/size: expected a whole number of bytes"),
+            ("/s3/object/size", json!(1.5), "/s3/object/size: expected a whole number of bytes"),
+            ("/s3/object/size", json!("many"), "/s3/object/size: expected a whole number of bytes"),
+            ("/s3/object/size", json!("18446744073709551616"), "/s3/object/size: expected a whole number of bytes"),
+            ("/s3/object/versionId", json!(7), "/s3/object/versionId: expected a text, found a number"),
+            ("/awsRegion", json!(true), "/awsRegion: expected a text, found a boolean"),
+        ];
+        for (pointer, value, reason) in cases {
+            assert_eq!(read_with(pointer, value.clone()).unwrap_err(), reason, "{pointer} = {value}");
+        }
+    }
+
+    #[test]
+    fn optional_fields_may_be_null_empty_or_unreadable() {
+        let absent = |pointer, value| {
+            let event = read_with(pointer, value).unwrap();
+            (event.region, event.version_id, event.etag, event.size, event.sequencer.is_some(), event.time.is_some())
+        };
+        let whole = (Some("eu-central-1".into()), Some("v1".into()), Some("b1946ac9".into()), Some(5), true, true);
+        assert_eq!(absent("/eventVersion", json!(null)), whole);
+        assert_eq!(absent("/eventVersion", json!("2")), whole);
+        assert_eq!(absent("/eventVersion", json!(2.1)), whole);
+        assert_eq!(absent("/s3/object/eTag", json!("\"b1946ac9\"")), whole);
+        assert_eq!(absent("/s3/object/size", json!("5")), whole);
+        assert_eq!(absent("/s3/bucket/name", json!(null)), whole);
+        for value in [json!(null), json!("")] {
+            assert_eq!(absent("/awsRegion", value.clone()).0, None);
+            assert_eq!(absent("/s3/object/versionId", value.clone()).1, None);
+            assert_eq!(absent("/s3/object/eTag", value.clone()).2, None);
+            assert_eq!(absent("/s3/object/size", value.clone()).3, None);
+            assert!(!absent("/s3/object/sequencer", value.clone()).4);
+            assert!(!absent("/eventTime", value).5);
+        }
+        assert!(!absent("/s3/object/sequencer", json!("no hex")).4);
+        assert!(!absent("/eventTime", json!("yesterday")).5);
+    }
+}

@@ -2,16 +2,20 @@
 //!
 //! One contract suite (`tests/contract`) runs on every store, so that the embedded one can stand in for S3 in tests.
 
-#[cfg(feature = "aws")]
 mod bounded;
 pub mod embedded;
 mod error;
 pub mod faulty;
 mod object;
+pub mod own_writes;
+pub mod paging;
 mod request;
 #[cfg(feature = "aws")]
 mod s3;
 mod store;
+#[cfg(test)]
+mod trap;
+pub mod upload;
 
 pub use embedded::EmbeddedStore;
 pub use error::{ErrorKind, Result, StoreError, kind_of};

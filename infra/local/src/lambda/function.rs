@@ -79,13 +79,14 @@ impl Function {
         self.usual.store(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Returns once the mapping may hand it messages: not paused, and able to start.
+    /// Returns once the mapping may hand it messages: a process has asked for work, and it is not paused. So a function that
+    /// never starts uses up none of its messages' receives.
     pub(super) async fn open_for_messages(&self) {
         let (mut paused, mut state) = (self.paused.subscribe(), self.state.subscribe());
         loop {
             // The senders live as long as the function, so neither wait ends with an error.
             let _ = paused.wait_for(|paused| !paused).await;
-            let _ = state.wait_for(|state| !matches!(state, FunctionState::Failed(_))).await;
+            let _ = state.wait_for(|state| *state == FunctionState::Ready).await;
             if self.is_open() {
                 return;
             }
@@ -104,6 +105,6 @@ impl Function {
     }
 
     fn is_open(&self) -> bool {
-        !*self.paused.borrow() && !matches!(*self.state.borrow(), FunctionState::Failed(_))
+        !*self.paused.borrow() && *self.state.borrow() == FunctionState::Ready
     }
 }

@@ -96,6 +96,9 @@ impl Lambda {
     ///
     /// # Errors
     /// [`HostError::Spec`], [`HostError::Exists`], [`HostError::ShutDown`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn start(&self, spec: FunctionSpec) -> Result<(), HostError> {
         let spec = spec.checked()?;
         if *self.shared().stop.borrow() {
@@ -138,6 +141,9 @@ impl Lambda {
     ///
     /// # Errors
     /// [`HostError::Mapping`] for what Lambda would refuse, [`HostError::UnknownFunction`], [`HostError::ShutDown`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn map(&self, mapping: MappingSpec) -> Result<(), HostError> {
         let function = self.function(&mapping.function)?;
         if *self.shared().stop.borrow() {

@@ -7,7 +7,8 @@
 //! - `invoke_api` is the caller's side over HTTP: `aws lambda invoke` and a few reads.
 //!
 //! Time: function timeouts are real time, because a function reads the machine's clock; everything about queues (windows,
-//! visibility, back-off) is the cloud's [`Clock`](crate::clock::Clock), which may run faster. Memory is not limited.
+//! visibility, back-off) is the cloud's [`Clock`](crate::clock::Clock), which may run faster. So the host needs tokio's time
+//! to be real, not paused. Memory is not limited.
 //!
 //! Children never outlive the host: they are killed on shutdown and on drop; and if the host itself is killed, their next
 //! call to the runtime API fails, which ends the Rust runtime's loop.

@@ -11,8 +11,9 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::faults::Dice;
-use super::message;
+use super::message::Writer;
 use super::{Configuration, ConfigurationError, Destination, Destinations, NotifyFaults};
+use crate::clock::Clock;
 
 /// The name under which a bucket's configuration lies in the store.
 pub const CONFIG_NAME: &str = "notification";
@@ -40,11 +41,32 @@ pub struct Counts {
     pub lost: u64,
 }
 
+/// What the documents tell of the cloud around them, and what goes wrong on the way.
+#[derive(Clone, Debug)]
+pub struct NotifySettings {
+    /// `awsRegion` of the documents.
+    pub region: String,
+    /// The buckets' owner, who also makes every request.
+    pub account: String,
+    /// The time of test events.
+    pub clock: Clock,
+    /// `None` is S3 on a good day: at once, once, in order.
+    pub faults: Option<NotifyFaults>,
+}
+
+impl Default for NotifySettings {
+    fn default() -> Self {
+        Self { region: crate::REGION.to_owned(), account: crate::ACCOUNT.to_owned(), clock: Clock::real(), faults: None }
+    }
+}
+
 /// Watches a store and announces its changes. Clones are handles on the same notifier.
 #[derive(Clone)]
 pub struct Notifier {
     store: EmbeddedStore,
     destinations: Arc<dyn Destinations>,
+    writer: Writer,
+    clock: Clock,
     changes: mpsc::Sender<Change>,
     counts: Arc<watch::Sender<Counts>>,
     task: AbortHandle,
@@ -52,20 +74,16 @@ pub struct Notifier {
 
 impl Notifier {
     /// Subscribes to `store` and starts the task that delivers. Needs a Tokio runtime.
-    pub fn start(
-        store: EmbeddedStore,
-        destinations: Arc<dyn Destinations>,
-        region: impl Into<String>,
-        faults: Option<NotifyFaults>,
-    ) -> Self {
+    pub fn start(store: EmbeddedStore, destinations: Arc<dyn Destinations>, settings: NotifySettings) -> Self {
+        let writer = Writer { region: settings.region, account: settings.account };
         let (changes, inbox) = mpsc::channel(PENDING_MAX);
         let counts = Arc::new(watch::Sender::new(Counts::default()));
         let delivery = Delivery {
             store: store.clone(),
             destinations: destinations.clone(),
-            region: region.into(),
+            writer: writer.clone(),
             counts: counts.clone(),
-            dice: Dice::new(faults),
+            dice: Dice::new(settings.faults),
             held: BTreeMap::new(),
             held_so_far: 0,
         };
@@ -74,7 +92,7 @@ impl Notifier {
             let (changes, counts) = (changes.clone(), counts.clone());
             move |change: &Change| announce(&changes, &counts, change)
         }));
-        Self { store, destinations, changes, counts, task }
+        Self { store, destinations, writer, clock: settings.clock, changes, counts, task }
     }
 
     /// Waits until there is room for the changes of one more request.
@@ -104,7 +122,7 @@ impl Notifier {
         let document = (!configuration.is_empty()).then_some(document);
         self.store.set_config(bucket, CONFIG_NAME, document).map_err(PutConfigurationError::Store)?;
         for destination in new_destinations(&before, &configuration) {
-            let message = message::test_event(bucket, time::OffsetDateTime::now_utc());
+            let message = self.writer.test_event(bucket, self.clock.now());
             if let Err(problem) = self.destinations.deliver(destination, &message).await {
                 eprintln!("notify: the test event to {} was refused: {problem}", destination.arn());
             }
@@ -199,7 +217,7 @@ fn read_configuration(store: &EmbeddedStore, bucket: &BucketName) -> Configurati
 struct Delivery {
     store: EmbeddedStore,
     destinations: Arc<dyn Destinations>,
-    region: String,
+    writer: Writer,
     counts: Arc<watch::Sender<Counts>>,
     dice: Dice,
     /// By due time and then by number, so that equal times keep their order.
@@ -245,7 +263,7 @@ impl Delivery {
         let configuration = read_configuration(&self.store, &change.bucket);
         let now = Instant::now();
         for rule in configuration.rules_for(&change.kind, &change.key) {
-            let document = message::of_change(change, &rule.id, &self.region);
+            let document = self.writer.of_change(change, &rule.id);
             for delay in self.dice.deliveries() {
                 let (destination, document) = (rule.destination.clone(), document.clone());
                 self.insert(now + delay, Held { destination, document, _settles: settles.clone() });

@@ -13,7 +13,7 @@ mod model;
 mod validate;
 
 pub use destination::{DestinationProblem, Destinations};
-pub use dispatch::{CONFIG_NAME, Counts, DestinationCheck, Notifier, PENDING_MAX, PutConfigurationError};
+pub use dispatch::{CONFIG_NAME, Counts, DestinationCheck, Notifier, NotifySettings, PENDING_MAX, PutConfigurationError};
 pub use events::{EventPattern, SUBSCRIBABLE};
 pub use faults::NotifyFaults;
 pub use model::{Configuration, Destination, Filter, Rule};

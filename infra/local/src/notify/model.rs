@@ -4,7 +4,7 @@ use brigade::event::{EventKind, ObjectKey};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use super::EventPattern;
+use super::{Draft, EventPattern};
 
 /// The whole configuration of a bucket: a PUT replaces all of it.
 ///
@@ -27,6 +27,19 @@ pub struct Rule {
     pub events: Vec<EventPattern>,
     /// Which keys.
     pub filter: Filter,
+}
+
+impl Rule {
+    fn draft(&self) -> Draft {
+        let filter = [("prefix", &self.filter.prefix), ("suffix", &self.filter.suffix)];
+        let filter = filter.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
+        Draft {
+            id: Some(self.id.clone()),
+            destination: self.destination.clone(),
+            events: self.events.iter().map(|event| event.as_str().to_owned()).collect(),
+            filter,
+        }
+    }
 }
 
 /// Who gets the message, by ARN.
@@ -101,6 +114,11 @@ impl Configuration {
     /// EventBridge delivery was asked for. It is kept and told, and nothing is delivered.
     pub fn event_bridge(&self) -> bool {
         self.event_bridge
+    }
+
+    /// The rules as a request would carry them, to write them once more with others: a PUT replaces them all.
+    pub fn drafts(&self) -> Vec<Draft> {
+        self.rules.iter().map(Rule::draft).collect()
     }
 
     /// Nothing is asked for.

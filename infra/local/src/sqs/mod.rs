@@ -36,4 +36,6 @@ pub use queue::Depth;
 pub use receiving::{MAX_BATCH, Receive};
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;

@@ -199,8 +199,8 @@ async fn a_function_that_does_not_start_uses_up_no_receives() {
     let mut spec = crate::world::probe();
     spec.environment.insert("PROBE_INIT".into(), "exit".into());
     world.lambda.start(spec).expect("a valid spec");
-    world.event("broken", |event| matches!(event, HostEvent::Broken { .. })).await;
     world.map(mapping());
+    world.event("broken", |event| matches!(event, HostEvent::Broken { .. })).await;
     let received = within("a receive", world.queues.receive("q", 1, Duration::from_secs(1))).await.expect("the queue");
     assert_eq!(received[0].attributes["ApproximateReceiveCount"], "1");
 }

@@ -12,7 +12,9 @@ use super::super::Checksum;
 const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
 
 /// `TABLES[n][b]` is the remainder of byte `b` followed by `n` zero bytes, so that eight bytes go in one step.
-const TABLES: [[u64; 256]; 8] = tables();
+///
+/// A static, not a constant: an unoptimised build would copy a constant of 16 KB at each use.
+static TABLES: [[u64; 256]; 8] = tables();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is a compile error")]
 const fn tables() -> [[u64; 256]; 8] {

@@ -25,7 +25,7 @@ use crate::event::{BucketName, ObjectKey};
 /// - Requests go to the bucket's region where it is known: by [`S3Store::region_hint`], or by S3's own redirect, which is
 ///   followed once and remembered.
 /// - Every request is tried up to three times by the SDK, so a conditional write may meet its own first attempt:
-///   `OwnWrites` tells that apart.
+///   [`super::own_writes::OwnWrites`] tells that apart.
 /// - A copy is one CopyObject request: S3 takes sources up to 5 GB. An error of a copy is `NotFound` or
 ///   `PreconditionFailed` for its source and its destination alike, as S3 doesn't tell which.
 /// - HEAD asks for the checksum too; for an object under SSE-KMS, S3 may want `kms:Decrypt` for that.
@@ -125,3 +125,6 @@ impl Store for S3Store {
         self.list_multipart_uploads(bucket, options).await
     }
 }
+
+#[cfg(test)]
+mod tests;

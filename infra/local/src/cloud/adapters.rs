@@ -1,0 +1,103 @@
+//! What joins the rooms: notifications to queues, topics and functions, and the port to the function host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::{Method, StatusCode};
+
+use crate::front::{Body, Request, Response, Route};
+use crate::lambda::{Lambda, MAX_PAYLOAD};
+use crate::notify::{Destination, DestinationProblem, Destinations};
+use crate::sns::Topics;
+use crate::sqs::{Outgoing, Queues};
+
+/// The subject that S3 gives its notifications on a topic.
+const SUBJECT: &str = "Amazon S3 Notification";
+/// A body is read somewhat beyond the host's limit, so that the host refuses it with its reason.
+const BODY_MAX: usize = MAX_PAYLOAD + 64 * 1024;
+
+/// The destinations of notifications, all in this process.
+pub(super) struct Services {
+    pub(super) queues: Queues,
+    pub(super) topics: Topics,
+    pub(super) host: Arc<Lambda>,
+}
+
+#[async_trait]
+impl Destinations for Services {
+    async fn check(&self, destination: &Destination) -> Result<(), DestinationProblem> {
+        let found = match destination {
+            Destination::Queue(arn) => self.queues.arn(arn).is_ok(),
+            Destination::Topic(arn) => self.topics.exists(arn),
+            Destination::Function(arn) => self.host.state(function_name(arn)).is_ok(),
+        };
+        if found { Ok(()) } else { Err(DestinationProblem("The destination does not exist".to_owned())) }
+    }
+
+    async fn deliver(&self, destination: &Destination, document: &str) -> Result<(), DestinationProblem> {
+        let problem = |e: &dyn std::fmt::Display| DestinationProblem(e.to_string());
+        match destination {
+            Destination::Queue(arn) => {
+                self.queues.send_to_arn(arn, document, Outgoing::default()).map(drop).map_err(|e| problem(&e))
+            }
+            Destination::Topic(arn) => {
+                self.topics.publish(arn, document, BTreeMap::new(), Some(SUBJECT)).map(drop).map_err(|e| problem(&e))
+            }
+            Destination::Function(arn) => self.invoke_later(arn, document).await,
+        }
+    }
+}
+
+impl Services {
+    /// S3 invokes functions asynchronously; the host's own API does the queueing and the retries.
+    async fn invoke_later(&self, arn: &str, document: &str) -> Result<(), DestinationProblem> {
+        let request = hyper::Request::builder()
+            .method(Method::POST)
+            .uri(format!("/2015-03-31/functions/{}/invocations", function_name(arn)))
+            .header("x-amz-invocation-type", "Event")
+            .body(Bytes::from(document.to_owned()))
+            .map_err(|e| DestinationProblem(e.to_string()))?;
+        let response = self.host.handle(request).await;
+        if response.status() == StatusCode::ACCEPTED {
+            return Ok(());
+        }
+        Err(DestinationProblem(format!("the host answered {}", response.status())))
+    }
+}
+
+/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, with or without a qualifier.
+fn function_name(arn: &str) -> &str {
+    arn.split(':').nth(6).unwrap_or_default()
+}
+
+/// The function host behind the port.
+pub(super) struct HostRoute(pub(super) Arc<Lambda>);
+
+#[async_trait]
+impl Route for HostRoute {
+    async fn call(&self, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, BODY_MAX).collect().await else {
+            let mut refusal = Response::new(Body::from("the request's body broke off, or is too large".to_owned()));
+            *refusal.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return refusal;
+        };
+        let request = hyper::Request::from_parts(head, body.to_bytes());
+        self.0.handle(request).await.map(Body::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_functions_name_is_the_seventh_part_of_its_arn() {
+        assert_eq!(function_name("arn:aws:lambda:us-east-1:000000000000:function:brigade-thumbnail"), "brigade-thumbnail");
+        assert_eq!(function_name("arn:aws:lambda:us-east-1:000000000000:function:f:live"), "f");
+        assert_eq!(function_name("f"), "");
+    }
+}
