@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
         Err(mistakes) => return fail_start(&mistakes),
     };
     let clients = Clients::from_env().await;
-    let store = OwnWrites::new(clients.s3_store(config.common.owner.iter().cloned().collect()));
+    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.iter().cloned().collect()));
     let worker = Box::new(Thumbnail::new(&config, Arc::new(store)));
     let endpoint = clients.endpoint().map(str::to_owned);
     serve(Start { worker, common: config.common, queue: Box::new(clients.queue()), endpoint }).await
