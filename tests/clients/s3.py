@@ -277,6 +277,20 @@ def tags(bucket):
     refused("InvalidTag", s3.put_object_tagging, Bucket=bucket, Key="k", Tagging=twice, status=400)
 
 
+def archives(bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"cold", StorageClass="GLACIER")
+    refused("InvalidObjectState", s3.get_object, Bucket=bucket, Key="k", status=403)
+    assert "Restore" not in s3.head_object(Bucket=bucket, Key="k")
+    first = s3.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 2})
+    again = s3.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 3})
+    statuses = [answer["ResponseMetadata"]["HTTPStatusCode"] for answer in (first, again)]
+    assert statuses == [202, 200], statuses
+    assert body(bucket, "k") == b"cold"
+    assert s3.head_object(Bucket=bucket, Key="k")["Restore"].startswith('ongoing-request="false"')
+    s3.put_object(Bucket=bucket, Key="warm", Body=b"")
+    refused("InvalidObjectState", s3.restore_object, Bucket=bucket, Key="warm", RestoreRequest={"Days": 1}, status=403)
+
+
 def checksums(bucket):
     right = base64.b64encode(hashlib.sha256(b"x").digest()).decode()
     put = s3.put_object(Bucket=bucket, Key="k", Body=b"x", ChecksumSHA256=right)
@@ -477,7 +491,7 @@ def refused_configurations(bucket):
 
 SITUATIONS = [
     put_get_head, ranges_and_read_conditions, conditional_writes, eight_writers_one_winner, versions_and_markers,
-    batch_delete, copies, listings, multipart, tags, checksums, presigned, post_form, bucket_documents, virtual_host,
+    batch_delete, copies, listings, multipart, tags, archives, checksums, presigned, post_form, bucket_documents, virtual_host,
     command_line, notifications, refused_configurations,
 ]
 

@@ -5,6 +5,7 @@
 use brigade::event::BucketName;
 use brigade::storage::EmbeddedStore;
 use brigade::storage::embedded::Versioning;
+use brigade_tests::contract::quirks::MOTO;
 use brigade_tests::contract::{CASES, Quirk, World, run};
 
 /// A store with the two buckets that the suite asks for.
@@ -32,4 +33,11 @@ async fn a_quirk_that_is_not_there_fails_the_run() {
     let quirks = [quirk("objects::what_was_put_is_read"), quirk("objects::no_such_case")];
     let report = run(&World::new(&store, unversioned, versioned).with_quirks(&quirks)).await;
     assert_eq!(report.failed, ["objects::what_was_put_is_read: stale quirk", "objects::no_such_case: a quirk of no case"]);
+}
+
+#[test]
+fn every_known_quirk_names_a_case() {
+    for quirk in MOTO {
+        assert!(CASES.iter().any(|(name, _)| *name == quirk.case), "{}", quirk.case);
+    }
 }

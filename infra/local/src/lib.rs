@@ -1,4 +1,9 @@
-//! The local cloud.
+//! The local cloud: S3, SNS, SQS and the host of Lambda functions in one process, behind one port on loopback.
+//!
+//! [`LocalCloud`] assembles it: a bucket's changes go through `notify` to topics (`sns`), queues (`sqs`) and functions
+//! (`lambda`); `front` tells on the port whose request it is; `s3` answers S3's protocol from the embedded store of
+//! `brigade::storage`. Everything is in memory and gone with the process. There is no AWS SDK in this crate's tree: what
+//! runs here is checked by clients that this project did not write (`tests/clients`).
 
 pub mod clock;
 mod cloud;

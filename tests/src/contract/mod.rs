@@ -13,6 +13,7 @@ mod keys;
 mod listing;
 mod multipart;
 mod objects;
+pub mod quirks;
 mod reads;
 mod tags;
 mod versions;

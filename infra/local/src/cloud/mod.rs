@@ -10,12 +10,13 @@ mod wire;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use brigade::storage::EmbeddedStore;
 
 use self::adapters::{HostRoute, Services};
 use crate::front::{Front, Routes};
-use crate::lambda::{HostSettings, Lambda};
+use crate::lambda::{FunctionSpec, HostError, HostSettings, Lambda, MappingSpec};
 use crate::notify::{Notifier, NotifySettings};
 use crate::sns::Topics;
 use crate::sqs::{Queues, Settings};
@@ -114,6 +115,17 @@ impl LocalCloud {
     #[must_use]
     pub fn host(&self) -> &Lambda {
         &self.host
+    }
+
+    /// Starts a function, waits until it asks for work, and feeds it from a queue.
+    ///
+    /// # Errors
+    /// As [`Lambda::start`], [`Lambda::ready`] and [`Lambda::map`]; the function keeps running where only the last failed.
+    pub async fn run(&self, function: FunctionSpec, mapping: MappingSpec, within: Duration) -> Result<(), HostError> {
+        let name = function.name.clone();
+        self.host.start(function)?;
+        self.host.ready(&name, within).await?;
+        self.host.map(mapping)
     }
 
     /// Who announces changes: configurations, and what became of the messages.

@@ -1,5 +1,7 @@
 //! Request bodies: collected within a bound, and verified against every digest that the request gives.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -10,6 +12,9 @@ use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::{Checksum, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
+use tokio::sync::Semaphore;
+
+use super::Limits;
 
 /// The digests that a request gives of its body, each in base64.
 #[derive(Clone, Debug, Default)]
@@ -18,20 +23,45 @@ pub(super) struct Digests {
     pub(super) checksum: Checksum,
 }
 
-/// Collects a body of at most `limit` bytes and verifies it. A trailer's checksum counts like a header's.
-///
-/// The bytes are held once: the store keeps what is returned here.
-pub(super) async fn collect(
-    body: Option<StreamingBlob>,
-    declared: Option<i64>,
+/// The unit in which room for bodies is given out: a semaphore counts to less than 4 GiB in bytes.
+const UNIT: usize = 64 * 1024;
+
+/// The room for bodies on their way.
+#[derive(Clone)]
+pub(super) struct Intake {
     limit: usize,
-    digests: Digests,
-    trailers: Option<TrailingHeaders>,
-) -> S3Result<(Bytes, Checksum)> {
-    let declared = declared.and_then(|n| usize::try_from(n).ok());
-    if declared.is_some_and(|n| n > limit) {
-        return Err(too_large(limit));
+    room: Arc<Semaphore>,
+}
+
+impl Intake {
+    pub(super) fn new(limits: Limits) -> Self {
+        let units = limits.in_flight.max(limits.body).div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
+        Self { limit: limits.body, room: Arc::new(Semaphore::new(units)) }
     }
+
+    /// Collects a body within the limit, when there is room for it, and verifies it. A trailer's checksum counts like a
+    /// header's. The bytes are held once: the store keeps what is returned here.
+    pub(super) async fn collect(
+        &self,
+        body: Option<StreamingBlob>,
+        declared: Option<i64>,
+        digests: Digests,
+        trailers: Option<TrailingHeaders>,
+    ) -> S3Result<(Bytes, Checksum)> {
+        let declared = declared.and_then(|n| usize::try_from(n).ok());
+        if declared.is_some_and(|n| n > self.limit) {
+            return Err(too_large(self.limit));
+        }
+        // A body that does not say how large it is gets the room of the largest.
+        let units = u32::try_from(declared.unwrap_or(self.limit).div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let _room = self.room.acquire_many(units).await.map_err(|e| s3_error!(e, InternalError))?;
+        let bytes = read(body, declared, self.limit).await?;
+        let checksum = verify(&bytes, &with_trailers(digests, trailers))?;
+        Ok((Bytes::from(bytes), checksum))
+    }
+}
+
+async fn read(body: Option<StreamingBlob>, declared: Option<usize>, limit: usize) -> S3Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(declared.unwrap_or_default());
     if let Some(mut body) = body {
         while let Some(chunk) = body.try_next().await.map_err(broken_off)? {
@@ -47,9 +77,7 @@ pub(super) async fn collect(
             "You did not provide the number of bytes specified by the Content-Length header."
         ));
     }
-    let given = with_trailers(digests, trailers);
-    let checksum = verify(&bytes, &given)?;
-    Ok((Bytes::from(bytes), checksum))
+    Ok(bytes)
 }
 
 fn too_large(limit: usize) -> S3Error {
@@ -122,9 +150,13 @@ mod tests {
         digests
     }
 
+    fn intake(body: usize) -> Intake {
+        Intake::new(Limits { body, in_flight: body, ..Limits::default() })
+    }
+
     async fn collected(limit: usize, digests: Digests) -> Result<Bytes, String> {
         let body = StreamingBlob::from(s3s::Body::from(Bytes::from_static(b"123456789")));
-        let result = collect(Some(body), None, limit, digests, None).await;
+        let result = intake(limit).collect(Some(body), None, digests, None).await;
         result.map(|(bytes, _)| bytes).map_err(|e| e.code().as_str().to_owned())
     }
 
@@ -153,9 +185,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_over_the_limit_is_refused_whether_declared_or_not() {
         assert_eq!(collected(8, Digests::default()).await, Err("EntityTooLarge".to_owned()));
-        let declared = collect(None, Some(9), 8, Digests::default(), None).await.unwrap_err();
+        let declared = intake(8).collect(None, Some(9), Digests::default(), None).await.unwrap_err();
         assert_eq!(declared.code().as_str(), "EntityTooLarge");
-        let short = collect(None, Some(9), 10, Digests::default(), None).await.unwrap_err();
+        let short = intake(10).collect(None, Some(9), Digests::default(), None).await.unwrap_err();
         assert_eq!(short.code().as_str(), "IncompleteBody");
     }
 }

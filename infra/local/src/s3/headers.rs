@@ -187,7 +187,7 @@ impl Told {
     }
 }
 
-fn http_date(time: &Timestamp) -> String {
+pub(super) fn http_date(time: &Timestamp) -> String {
     let mut out = Vec::new();
     // Writing to a vector cannot fail; a date that cannot be written is left out by the reader.
     let _ = time.format(TimestampFormat::HttpDate, &mut out);

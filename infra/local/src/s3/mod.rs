@@ -2,13 +2,14 @@
 //!
 //! - Requests are signed with the one pair of keys there is ([`ACCESS_KEY`] is also the secret); anonymous ones are refused.
 //! - A bucket is addressed by path, or by host below `localhost`.
-//! - A body is held in memory once, and bounded ([`Limits`]).
+//! - A body is held in memory once; each is bounded, and so are all together ([`Limits`]).
 //! - Writes wait for room in the notifier, so that no change made through this door goes unannounced.
 //!
 //! Not here: object lock, SSE-C, replication, website hosting, select, access points, CORS preflight, and a full-object
 //! checksum given when an upload is completed is not compared.
 
 mod access;
+mod attributes;
 mod body;
 mod bucket;
 mod chunks;
@@ -24,18 +25,22 @@ mod notification;
 mod object;
 mod operations;
 mod owner;
+mod route;
 mod tags;
 
 use std::sync::Arc;
 
+use self::body::Intake;
 use brigade::event::{BucketName, KeyError, ObjectKey};
 use brigade::storage::{EmbeddedStore, Location};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::dto::Owner;
-use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::service::S3ServiceBuilder;
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::notify::Notifier;
+
+pub use self::route::S3Route;
 
 /// The access key that the local cloud knows, and its secret.
 pub const ACCESS_KEY: &str = "test";
@@ -47,11 +52,13 @@ pub struct Limits {
     pub body: usize,
     /// Bytes of a request's XML, such as the list of a batch delete.
     pub xml: usize,
+    /// Bytes of all bodies that are on their way at once; requests beyond it wait for their turn. At least `body`.
+    pub in_flight: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 512 * 1024 * 1024, xml: 8 * 1024 * 1024 }
+        Self { body: 512 * 1024 * 1024, xml: 8 * 1024 * 1024, in_flight: 1024 * 1024 * 1024 }
     }
 }
 
@@ -62,19 +69,19 @@ pub(crate) struct Front {
     notifier: Notifier,
     region: String,
     account: String,
-    limit: usize,
+    intake: Intake,
 }
 
-/// The S3 service, to be called with HTTP requests.
+/// S3 over this store.
 pub fn service(
     store: EmbeddedStore,
     notifier: Notifier,
     region: impl Into<String>,
     account: impl Into<String>,
     limits: Limits,
-) -> S3Service {
+) -> S3Route {
     let (region, account) = (region.into(), account.into());
-    let front = Front { store, notifier, region, account: account.clone(), limit: limits.body };
+    let front = Front { store, notifier, region, account: account.clone(), intake: Intake::new(limits) };
     let mut config = S3Config::default();
     config.xml_max_body_size = limits.xml;
     config.post_object_max_file_size = u64::try_from(limits.body).unwrap_or(u64::MAX);
@@ -83,7 +90,7 @@ pub fn service(
     builder.set_auth(access::OneKey);
     builder.set_access(access::Gate { account });
     builder.set_host(host::Localhost);
-    builder.build()
+    S3Route::new(builder.build())
 }
 
 impl Front {

@@ -5,7 +5,7 @@ use brigade::storage::{ListUploads, PartEntry, PutOptions, Store};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::body::{self, Digests};
+use super::body::Digests;
 use super::conditions;
 use super::headers::{self, Described};
 use super::listing::{PAGE_MAX, UrlEncoding, page_size, roll_up};
@@ -51,8 +51,7 @@ impl Front {
                 checksum_type: None,
             },
         };
-        let (bytes, verified) =
-            body::collect(input.body, input.content_length, self.limit, digests, req.trailing_headers).await?;
+        let (bytes, verified) = self.intake.collect(input.body, input.content_length, digests, req.trailing_headers).await?;
         let etag = self.store.upload_part(&at, &input.upload_id, number, bytes).await.map_err(errors::of_store)?;
         Ok(S3Response::new(UploadPartOutput {
             e_tag: Some(ETag::Strong(etag)),

@@ -1,14 +1,14 @@
-//! Single objects: put, get, head, delete and their tags.
+//! Single objects: put, get, head and delete.
 
 use brigade::storage::{Delete, Deleted, Encryption, ErrorKind, Get, GetObject, Head, ListVersions, Range, Store, StoreError};
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use super::body::{self, Digests};
+use super::body::Digests;
 use super::chunks::Chunks;
 use super::conditions::{self, ReadConditions};
 use super::headers::{self, Described};
-use super::{Front, errors, location, tags};
+use super::{Front, errors, location};
 
 impl Front {
     pub(super) async fn put(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
@@ -28,8 +28,7 @@ impl Front {
                 checksum_type: None,
             },
         };
-        let (bytes, verified) =
-            body::collect(input.body, input.content_length, self.limit, digests, req.trailing_headers).await?;
+        let (bytes, verified) = self.intake.collect(input.body, input.content_length, digests, req.trailing_headers).await?;
         let encryption = options.encryption.clone();
         self.notifier.room().await;
         let put = self.store.put(&at, bytes, options).await.map_err(errors::of_store)?;
@@ -67,7 +66,9 @@ impl Front {
         };
         // The conditions are judged on the same answer that holds the bytes.
         conditions.check(&found.meta)?;
+        let restore = self.restore_told(&at, input.version_id.as_deref(), &found.meta);
         let mut output = get_output(found, input.checksum_mode).await?;
+        output.restore = restore;
         output.parts_count = part.and_then(|part| part.count);
         Ok(S3Response::new(output))
     }
@@ -94,6 +95,7 @@ impl Front {
             accept_ranges: Some("bytes".to_owned()),
             content_length: Some(part.as_ref().and_then(|part| part.size).unwrap_or(signed(meta.size))),
             parts_count: part.and_then(|part| part.count),
+            restore: self.restore_told(&at, input.version_id.as_deref(), &meta),
             cache_control: told.cache_control,
             content_disposition: told.content_disposition,
             content_encoding: told.content_encoding,
@@ -130,7 +132,7 @@ impl Front {
 
     /// A failed read, with what S3 tells beside it: a delete marker's headers; and a failed condition goes before a range
     /// that cannot be satisfied.
-    async fn read_error(
+    pub(super) async fn read_error(
         &self,
         at: &brigade::storage::Location,
         version_id: Option<String>,
@@ -204,61 +206,6 @@ impl Front {
         Ok(S3Response::new(DeleteObjectsOutput {
             deleted: (!quiet).then_some(deleted),
             errors: (!failed.is_empty()).then_some(failed),
-            ..Default::default()
-        }))
-    }
-
-    pub(super) async fn get_tags(&self, req: S3Request<GetObjectTaggingInput>) -> S3Result<S3Response<GetObjectTaggingOutput>> {
-        let input = req.input;
-        let at = location(&input.bucket, &input.key)?;
-        let found = self.store.get_tags(&at, input.version_id.as_deref()).await.map_err(errors::of_store)?;
-        Ok(S3Response::new(GetObjectTaggingOutput { tag_set: tags::to_set(found), version_id: input.version_id }))
-    }
-
-    pub(super) async fn put_tags(&self, req: S3Request<PutObjectTaggingInput>) -> S3Result<S3Response<PutObjectTaggingOutput>> {
-        let input = req.input;
-        let at = location(&input.bucket, &input.key)?;
-        let tags = tags::from_set(input.tagging.tag_set)?;
-        self.notifier.room().await;
-        self.store.put_tags(&at, input.version_id.as_deref(), tags).await.map_err(errors::of_store)?;
-        Ok(S3Response::new(PutObjectTaggingOutput { version_id: input.version_id }))
-    }
-
-    pub(super) async fn delete_tags(
-        &self,
-        req: S3Request<DeleteObjectTaggingInput>,
-    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
-        let input = req.input;
-        let at = location(&input.bucket, &input.key)?;
-        self.notifier.room().await;
-        self.store.put_tags(&at, input.version_id.as_deref(), Default::default()).await.map_err(errors::of_store)?;
-        Ok(S3Response::new(DeleteObjectTaggingOutput { version_id: input.version_id }))
-    }
-
-    pub(super) async fn attributes(
-        &self,
-        req: S3Request<GetObjectAttributesInput>,
-    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
-        let input = req.input;
-        let at = location(&input.bucket, &input.key)?;
-        let meta = match self.store.head(&at, Head { version_id: input.version_id.clone() }).await {
-            Ok(meta) => meta,
-            Err(error) => return Err(self.read_error(&at, input.version_id, &ReadConditions::default(), error).await),
-        };
-        // The header may list several, which the protocol crate leaves as they came.
-        let asked = |name: &str| input.object_attributes.iter().any(|a| a.as_str().split(',').any(|a| a.trim() == name));
-        let told = headers::Told::of(&meta);
-        let parts = headers::parts_of_etag(&meta.etag);
-        Ok(S3Response::new(GetObjectAttributesOutput {
-            e_tag: asked(ObjectAttributes::ETAG).then(|| ETag::Strong(meta.etag.clone())),
-            object_size: asked(ObjectAttributes::OBJECT_SIZE).then(|| signed(meta.size)),
-            storage_class: asked(ObjectAttributes::STORAGE_CLASS).then(|| StorageClass::from(meta.storage_class.clone())),
-            checksum: asked(ObjectAttributes::CHECKSUM).then(|| told.checksum(Some(ChecksumMode::from_static("ENABLED")))),
-            object_parts: parts
-                .filter(|_| asked(ObjectAttributes::OBJECT_PARTS))
-                .map(|count| GetObjectAttributesParts { total_parts_count: Some(count), ..Default::default() }),
-            last_modified: told.last_modified,
-            version_id: told.version_id,
             ..Default::default()
         }))
     }
@@ -340,7 +287,7 @@ fn part_of(sizes: &[u64], number: i32) -> Option<Part> {
     Some(Part { range, size: Some(signed(size)), count: i32::try_from(sizes.len()).ok() })
 }
 
-fn signed(bytes: u64) -> i64 {
+pub(super) fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 

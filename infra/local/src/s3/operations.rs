@@ -54,6 +54,10 @@ impl S3 for Front {
         Front::attributes(self, req).await
     }
 
+    async fn restore_object(&self, req: S3Request<RestoreObjectInput>) -> S3Result<S3Response<RestoreObjectOutput>> {
+        Front::restore(self, req).await
+    }
+
     async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
         Front::list_v1(self, req).await
     }

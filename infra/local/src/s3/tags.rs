@@ -1,9 +1,43 @@
-//! Tags between their three forms: the header's query string, the XML's list, and the store's map.
+//! The tags of objects, and their three forms: the header's query string, the XML's list, and the store's map.
 
-use brigade::storage::Tags;
+use brigade::storage::{Store, Tags};
 use percent_encoding::percent_decode_str;
-use s3s::dto::{Tag, TagSet};
-use s3s::{S3Error, S3Result, s3_error};
+use s3s::dto::{
+    DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput, PutObjectTaggingInput,
+    PutObjectTaggingOutput, Tag, TagSet,
+};
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use super::{Front, errors, location};
+
+impl Front {
+    pub(super) async fn get_tags(&self, req: S3Request<GetObjectTaggingInput>) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        let found = self.store.get_tags(&at, input.version_id.as_deref()).await.map_err(errors::of_store)?;
+        Ok(S3Response::new(GetObjectTaggingOutput { tag_set: to_set(found), version_id: input.version_id }))
+    }
+
+    pub(super) async fn put_tags(&self, req: S3Request<PutObjectTaggingInput>) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        let tags = from_set(input.tagging.tag_set)?;
+        self.notifier.room().await;
+        self.store.put_tags(&at, input.version_id.as_deref(), tags).await.map_err(errors::of_store)?;
+        Ok(S3Response::new(PutObjectTaggingOutput { version_id: input.version_id }))
+    }
+
+    pub(super) async fn delete_tags(
+        &self,
+        req: S3Request<DeleteObjectTaggingInput>,
+    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        let input = req.input;
+        let at = location(&input.bucket, &input.key)?;
+        self.notifier.room().await;
+        self.store.put_tags(&at, input.version_id.as_deref(), Default::default()).await.map_err(errors::of_store)?;
+        Ok(S3Response::new(DeleteObjectTaggingOutput { version_id: input.version_id }))
+    }
+}
 
 /// `x-amz-tagging: a=1&b=2`, form-encoded.
 pub(super) fn from_header(header: &str) -> S3Result<Tags> {
@@ -14,14 +48,14 @@ pub(super) fn from_header(header: &str) -> S3Result<Tags> {
     collect(pairs)
 }
 
-pub(super) fn from_set(set: TagSet) -> S3Result<Tags> {
+fn from_set(set: TagSet) -> S3Result<Tags> {
     collect(set.into_iter().map(|tag| match (tag.key, tag.value) {
         (Some(key), Some(value)) => Ok((key, value)),
         _ => Err(s3_error!(MalformedXML, "A tag has a Key and a Value.")),
     }))
 }
 
-pub(super) fn to_set(tags: Tags) -> TagSet {
+fn to_set(tags: Tags) -> TagSet {
     tags.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect()
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers of tests fail like tests do")]
 
+mod cloud;
 mod invoke;
 mod mapping;
 mod world;

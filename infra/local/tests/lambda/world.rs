@@ -102,7 +102,7 @@ impl World {
 }
 
 /// How long a test waits for what must happen. Generous: it is only used up by a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The future's output, or a failure that says what did not happen.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
