@@ -1,4 +1,78 @@
-//! Thumbnails.
+//! Thumbnails and a metadata sidecar for every image in a bucket.
+//!
+//! The function is a reconciler ([`brigade::derived::reconcile`]): it makes the derived objects of a source equal
+//! `f(source)`, where `f` is the pure picture core in [`pixels`].
 
+mod config;
+mod derive;
 pub mod pixels;
 pub mod samples;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use brigade::budget::{Deadline, Memory};
+use brigade::config::{Mode, Span};
+use brigade::derived::{Request, reconcile};
+use brigade::event::{ObjectEvent, ObjectKey};
+use brigade::storage::{Location, Store};
+use brigade::verdict::{Outcome, worst};
+use brigade::worker::Worker;
+
+pub use config::{
+    Config, ENLARGE, FIT, FORMAT, LIMITS, QUALITY, SIZES, VARIABLES, parse_enlarge, parse_fit, parse_format, parse_limits,
+    parse_quality, parse_sizes,
+};
+
+/// The thumbnail function on some store.
+pub struct Thumbnail {
+    store: Arc<dyn Store>,
+    derive: derive::Thumbnails,
+    input: Vec<Span>,
+    memory: Memory,
+    plan_only: bool,
+}
+
+impl Thumbnail {
+    /// The function, as configured.
+    pub fn new(config: &Config, store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            derive: derive::Thumbnails::new(config),
+            input: config.common.input.clone(),
+            memory: config.memory(),
+            plan_only: config.common.mode == Mode::Plan,
+        }
+    }
+
+    async fn reconcile(&self, event: &ObjectEvent, key: &ObjectKey, deadline: Deadline) -> Outcome {
+        let source = Location::new(event.bucket.clone(), key.clone());
+        let request = Request { source: &source, deadline, memory: &self.memory, plan_only: self.plan_only };
+        reconcile(self.store.as_ref(), &self.derive, request).await
+    }
+}
+
+#[async_trait]
+impl Worker for Thumbnail {
+    fn name(&self) -> &'static str {
+        "thumbnail"
+    }
+
+    fn input(&self) -> &[Span] {
+        &self.input
+    }
+
+    async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {
+        if let Some(region) = &event.region {
+            self.store.hint_region(&event.bucket, region);
+        }
+        #[cfg(feature = "panic-hook")]
+        assert!(!event.key.as_str().contains("panic-hook"), "the panic hook of test builds");
+        let outcome = self.reconcile(event, &event.key, deadline).await;
+        let Some(other) = &event.other_key else { return outcome };
+        // Both readings of the key are looked at: whichever names no object has nothing to be removed either.
+        let second = self.reconcile(event, other, deadline).await;
+        let look_again = outcome.look_again || second.look_again;
+        Outcome { verdict: worst([outcome.verdict, second.verdict]), look_again, figures: outcome.figures }
+    }
+}

@@ -23,6 +23,7 @@ pub use faulty::FaultyStore;
 pub use object::{
     Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
 };
+pub use own_writes::OwnWrites;
 pub use request::{
     Checksum, Condition, Copy, CopySource, Delete, Encryption, Get, Head, List, ListUploads, ListVersions, Location, Metadata,
     PutOptions, Range, ReadCondition,

@@ -50,6 +50,11 @@ impl<S: Store> OwnWrites<S> {
         Self { store, nonces: Mutex::new(nonces), uploads: Mutex::new(Bounded::new(MAX_UPLOADS)) }
     }
 
+    /// [`OwnWrites::new`] with nonces that no other process has.
+    pub fn seeded_by_system(store: S) -> Self {
+        Self::new(store, fastrand::Rng::new())
+    }
+
     /// The store inside.
     pub fn inner(&self) -> &S {
         &self.store
@@ -98,6 +103,10 @@ fn may_be_ours(error: &StoreError) -> bool {
 
 #[async_trait]
 impl<S: Store> Store for OwnWrites<S> {
+    fn hint_region(&self, bucket: &BucketName, region: &str) {
+        self.store.hint_region(bucket, region);
+    }
+
     async fn put(&self, at: &Location, body: Bytes, mut options: PutOptions) -> Result<Put> {
         let nonce = self.mark(&mut options);
         let result = self.store.put(at, body, options).await;

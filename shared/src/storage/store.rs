@@ -15,6 +15,8 @@ use crate::event::{BucketName, ObjectKey};
 /// landed. Listings answer one page; `storage::paging` makes streams of them.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Tells where a bucket is, as an event does. A store that needs no such hint ignores it.
+    fn hint_region(&self, _bucket: &BucketName, _region: &str) {}
     /// HeadObject.
     async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta>;
     /// GetObject. The body streams.

@@ -28,6 +28,10 @@ macro_rules! sender {
 
 #[async_trait]
 impl<S: Store + 'static> Store for FaultyStore<S> {
+    fn hint_region(&self, bucket: &BucketName, region: &str) {
+        self.inner.hint_region(bucket, region);
+    }
+
     async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
         self.read("HeadObject", at.to_string(), self.inner.head(at, options)).await
     }

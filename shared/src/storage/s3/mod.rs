@@ -22,7 +22,7 @@ use crate::event::{BucketName, ObjectKey};
 ///
 /// - A bucket is a name, or an access point's ARN or alias. Multi-Region access points are not supported: they need
 ///   another signature (SigV4A), which is not linked.
-/// - Requests go to the bucket's region where it is known: by [`S3Store::region_hint`], or by S3's own redirect, which is
+/// - Requests go to the bucket's region where it is known: by `hint_region`, or by S3's own redirect, which is
 ///   followed once and remembered.
 /// - Every request is tried up to three times by the SDK, so a conditional write may meet its own first attempt:
 ///   [`super::own_writes::OwnWrites`] tells that apart.
@@ -48,12 +48,6 @@ impl S3Store {
         Self { regions: Regions::new(config, custom_endpoint), owner }
     }
 
-    /// Remembers where a bucket is, as an event told it. What is no region's name is ignored, and so is every hint with a
-    /// custom endpoint.
-    pub fn region_hint(&self, bucket: &BucketName, region: &str) {
-        self.regions.learn(bucket, region);
-    }
-
     fn owner(&self) -> Option<String> {
         self.owner.clone()
     }
@@ -61,6 +55,11 @@ impl S3Store {
 
 #[async_trait]
 impl Store for S3Store {
+    /// What is no region's name is ignored, and so is every hint with a custom endpoint.
+    fn hint_region(&self, bucket: &BucketName, region: &str) {
+        self.regions.learn(bucket, region);
+    }
+
     async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
         self.head_object(at, options).await
     }

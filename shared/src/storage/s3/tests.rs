@@ -92,7 +92,7 @@ async fn a_redirect_to_another_region_is_followed_once_and_remembered() {
     assert_eq!(hosts, [false, true, true]);
 
     let (hinted, http) = store([elsewhere()], &[]);
-    hinted.region_hint(&BucketName::new("bucket"), "eu-west-1");
+    hinted.hint_region(&BucketName::new("bucket"), "eu-west-1");
     assert!(hinted.head(&at("bucket", "k"), Head::default()).await.is_err(), "there is nowhere else to go");
     assert_eq!(http.asked().len(), 1);
 }
