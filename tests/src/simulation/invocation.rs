@@ -118,8 +118,7 @@ impl Invocation {
 
 async fn invoke(worker: Box<dyn Worker>, common: Common, port: Port, lines: Noted, messages: Vec<Message>) -> BatchResult {
     let pace = Pace::new();
-    let setup =
-        Setup { worker: worker.as_ref(), common: &common, queue: &port, endpoint: None, pace: &pace, lines: &lines };
+    let setup = Setup { worker: worker.as_ref(), common: &common, queue: &port, endpoint: None, pace: &pace, lines: &lines };
     run_messages(setup, &messages, Deadline::after(TIMEOUT), || OffsetDateTime::UNIX_EPOCH).await
 }
 

@@ -12,8 +12,8 @@ use brigade::config::Span;
 use brigade::derived::{CONFIG, SIDECAR, SOURCE, Sidecar, Template, VERSION};
 use brigade::event::{BucketName, ObjectEvent, ObjectKey};
 use brigade::storage::{
-    Condition, Copy, Delete, Deleted, EmbeddedStore, ErrorKind, Get, GetObject, Head, List, ListUploads, ListVersions,
-    Listing, Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry, VersionListing,
+    Condition, Copy, Delete, Deleted, EmbeddedStore, ErrorKind, Get, GetObject, Head, List, ListUploads, ListVersions, Listing,
+    Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry, VersionListing,
 };
 use brigade::verdict::{Outcome, Verdict};
 use brigade::worker::Worker;
@@ -111,7 +111,9 @@ impl Sabotaged {
         };
         let (Sabotage::SourceFirst, Some(source)) = (self.sabotage, source) else { return Ok(()) };
         let seen = match self.inner.get(&source, Get::default()).await {
-            Ok(object) => Seen::There(Box::new(object.meta), Some(object.body.try_collect::<Vec<Bytes>>().await?.concat().into())),
+            Ok(object) => {
+                Seen::There(Box::new(object.meta), Some(object.body.try_collect::<Vec<Bytes>>().await?.concat().into()))
+            }
             Err(error) if error.kind == ErrorKind::NotFound => Seen::Gone(error),
             Err(error) => return Err(error),
         };

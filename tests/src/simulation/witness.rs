@@ -88,7 +88,12 @@ impl Witness {
             state.changed.insert(at.clone(), Instant::now());
             let current = self.store.head_object(&at, &Head::default()).ok();
             let content = current.and_then(|meta| Some((meta.etag.clone(), of_size(meta.size)?)));
-            self.timeline.note(format!("{} is {} ({})", at.key, content.as_ref().map_or("gone", |c| c.1.name), change.kind.as_str()));
+            self.timeline.note(format!(
+                "{} is {} ({})",
+                at.key,
+                content.as_ref().map_or("gone", |c| c.1.name),
+                change.kind.as_str()
+            ));
             if let Some((etag, content)) = content {
                 state.classes.insert(etag, content.class);
                 state.regress.source_is(&at, content.class);

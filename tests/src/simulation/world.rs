@@ -54,12 +54,15 @@ impl Report {
         self.fired.values().sum()
     }
 
-    /// The seed, what is wrong, and the last part of the timeline.
+    /// The seed, what is wrong, and the last part of the timeline, without looks at derived objects.
     pub fn explain(&self) -> String {
-        const LAST: usize = 160;
-        let last = self.timeline.get(self.timeline.len().saturating_sub(LAST)..).unwrap_or_default();
+        const LAST: usize = 150;
+        let is_look =
+            |line: &str| ["HeadObject", "GetObject"].iter().any(|name| line.contains(&format!("{name} s3://{DERIVED}")));
+        let lines: Vec<&str> = self.timeline.iter().map(String::as_str).filter(|line| !is_look(line)).collect();
+        let last = lines.get(lines.len().saturating_sub(LAST)..).unwrap_or_default();
         let what = self.divergences.join("\n  ");
-        format!("seed {}:\n  {what}\nthe last {} lines of its timeline:\n{}", self.seed, last.len(), last.join("\n"))
+        format!("seed {}:\n  {what}\nthe end of its timeline:\n{}", self.seed, last.join("\n"))
     }
 }
 
@@ -266,10 +269,8 @@ impl World {
         self.invoked += 1;
         let old = !self.deployed || (!self.drained && self.random.bool());
         let config = if old { &self.configs[0] } else { &self.configs[1] };
-        let ids: Vec<String> = messages
-            .iter()
-            .map(|m| format!("{} (receive {})", m.id.as_deref().unwrap_or_default(), m.receive_count))
-            .collect();
+        let ids: Vec<String> =
+            messages.iter().map(|m| format!("{} (receive {})", m.id.as_deref().unwrap_or_default(), m.receive_count)).collect();
         let number = self.invoked;
         self.timeline.note(format!("#{number} starts with generation {}, messages {}", config.id.generation, ids.join(", ")));
         let start = Start {
@@ -393,7 +394,8 @@ impl World {
             0..6 => {
                 let index = *self.random.choice(&self.scenario.contents).expect("a content");
                 let bytes = contents()[index].bytes.clone();
-                let encryption = if self.scenario.source_kms { Encryption::Kms(KMS_KEY.to_owned()) } else { Encryption::Bucket };
+                let encryption =
+                    if self.scenario.source_kms { Encryption::Kms(KMS_KEY.to_owned()) } else { Encryption::Bucket };
                 let options = PutOptions { encryption, ..PutOptions::default() };
                 let put = EventKind::new("ObjectCreated:Put");
                 self.store.put_object(source, bytes, options, put).expect("a source is put");
