@@ -17,7 +17,7 @@ use brigade_thumbnail::{Config, Thumbnail};
 use futures::FutureExt;
 
 /// Seeds of an ordinary test run; `BRIGADE_SIMULATION_SEEDS` asks for more.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 
 /// Every kind of fault that a whole run of the suite must have seen.
 const KINDS: &[&str] = &[

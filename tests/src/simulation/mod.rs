@@ -5,8 +5,9 @@
 //! All of it runs on one thread in simulated time. A scheduler draws from the seed who makes the next step: every request
 //! of every invocation waits until it is let go, or until its invocation is killed there.
 //!
-//! A run ends when the actor has stopped, the faults have ceased, and nothing is left to do. Then
-//! [`invariants`](crate::invariants) are checked; some of them hold at every moment and are checked at every change.
+//! A run has episodes. Each ends when the actor has paused, the faults have ceased, and nothing is left to do; then
+//! [`invariants`](crate::invariants) are checked. Many short episodes see more than a long one, because a later change of
+//! a source repairs what an earlier one left wrong. Some invariants hold at every moment and are checked at every change.
 //!
 //! Run it in a current-thread runtime whose time is paused.
 #![expect(clippy::expect_used, reason = "a simulation that can't be set up is a test that fails")]

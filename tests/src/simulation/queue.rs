@@ -130,8 +130,8 @@ impl Queues {
         number
     }
 
-    pub(super) fn end_faults(&self) {
-        self.lock().faults = false;
+    pub(super) fn set_faults(&self, faults: bool) {
+        self.lock().faults = faults;
     }
 
     pub(super) fn fire(&self, fault: &'static str) {

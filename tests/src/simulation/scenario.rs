@@ -13,6 +13,8 @@ pub struct Scenario {
     pub contents: Vec<usize>,
     /// Changes of sources.
     pub changes: u32,
+    /// Changes at most between two rests, at each of which the world is checked.
+    pub burst: u32,
     /// The source bucket keeps versions, and delete markers come and go.
     pub versioned: bool,
     /// The derived bucket keeps versions.
@@ -75,6 +77,7 @@ impl Scenario {
             keys,
             contents,
             changes: random.u32(20..=26),
+            burst: *random.choice(&[2, 4, 8, 26]).unwrap_or(&4),
             versioned: random.bool(),
             derived_versioned: random.u8(0..4) == 0,
             source_kms: random.u8(0..5) == 0,

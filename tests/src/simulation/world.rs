@@ -28,7 +28,7 @@ const DERIVED: &str = "derived";
 const KMS_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/simulated";
 /// Nothing lands later than this after it was sent: S3 refuses older signatures.
 const LATEST_LANDING: Duration = Duration::from_secs(890);
-/// Steps of a run; one that needs more does not come to rest.
+/// Steps of an episode; one that needs more does not come to rest.
 const MAX_STEPS: u64 = 60_000;
 /// Steps that an invocation stalls at most.
 const MAX_STALL: u64 = 150;
@@ -90,8 +90,10 @@ struct World {
     /// The new configuration is deployed; the old one still serves some invocations until it has drained.
     deployed: bool,
     drained: bool,
-    /// Faults have ceased.
+    /// Faults have ceased, until all is at rest.
     quiet: bool,
+    /// Changes at whose end the world comes to rest; then it is checked, and the next episode begins.
+    episode_ends: u32,
     /// Write that waits to land, by when it must have.
     late: Option<Instant>,
     stop: Option<String>,
@@ -134,43 +136,63 @@ impl World {
             step: 0,
             changes: 0,
             quiet: false,
+            episode_ends: 0,
             late: None,
             stop: None,
         }
     }
 
     async fn run(mut self) -> Report {
+        let mut divergences = Vec::new();
+        while divergences.is_empty() && self.changes < self.scenario.changes {
+            self.begin_episode();
+            self.run_episode().await;
+            divergences = match self.stop.take() {
+                Some(stop) => vec![stop],
+                None => self.check().await,
+            };
+        }
+        let timeline = self.timeline.render(&self.faulty.timeline());
+        Report { seed: self.scenario.seed, divergences, timeline, fired: self.fired(), changes: self.changes }
+    }
+
+    fn begin_episode(&mut self) {
+        self.episode_ends = (self.changes + self.random.u32(1..=self.scenario.burst)).min(self.scenario.changes);
+        self.timeline.note(format!("changes {} to {}, faults begin", self.changes + 1, self.episode_ends));
+        self.quiet = false;
+        self.faulty.set_faults(self.scenario.faults);
+        self.queues.set_faults(true);
+    }
+
+    async fn run_episode(&mut self) {
+        let begun = self.step;
         while self.stop.is_none() && self.make_step().await {
             self.step += 1;
             if let Some(violation) = self.witness.violation() {
                 self.stop = Some(violation);
-            } else if self.step == MAX_STEPS {
+            } else if self.step - begun == MAX_STEPS {
                 self.stop = Some(format!("no rest after {MAX_STEPS} steps"));
             }
         }
-        let divergences = match self.stop.take() {
-            Some(stop) => vec![stop],
-            None => self.check().await,
-        };
+    }
+
+    fn fired(&self) -> BTreeMap<&'static str, u64> {
         let counts = self.faulty.fired();
         let mut fired = self.queues.fired();
-        for (kind, number) in [
+        fired.extend([
             ("throttled", counts.throttled),
             ("unavailable", counts.unavailable),
             ("reply lost", counts.reply_lost),
             ("re-sent", counts.resent),
             ("late landing", counts.landed_late),
             ("body cut", counts.cut),
-        ] {
-            fired.insert(kind, number);
-        }
-        let timeline = self.timeline.render(&self.faulty.timeline());
-        Report { seed: self.scenario.seed, divergences, timeline, fired, changes: self.changes }
+        ]);
+        fired
     }
 
     /// One step. False: nothing is left to do.
     async fn make_step(&mut self) -> bool {
-        if self.changes < self.scenario.changes {
+        if self.changes < self.episode_ends {
             if self.random.u32(0..self.scenario.pace) == 0 {
                 self.change_a_source();
                 self.deploy();
@@ -294,7 +316,7 @@ impl World {
             self.pass_time(due.saturating_duration_since(Instant::now())).await;
             return true;
         }
-        if self.changes < self.scenario.changes {
+        if self.changes < self.episode_ends {
             return true;
         }
         if !self.quiet {
@@ -313,12 +335,12 @@ impl World {
         self.queues.redrive() > 0
     }
 
-    /// The actor has stopped; from here on everything works.
+    /// The actor pauses; from here on everything works, until all is at rest.
     fn fall_quiet(&mut self) {
         self.timeline.note("faults cease".to_owned());
         self.quiet = true;
         self.faulty.set_faults(Faults::default());
-        self.queues.end_faults();
+        self.queues.set_faults(false);
         self.drain();
     }
 
@@ -390,7 +412,7 @@ impl World {
         let sources = self.sources();
         let source = self.random.choice(&sources).expect("a source");
         self.witness.acting(true);
-        match self.random.u8(0..10) {
+        match self.random.u8(0..12) {
             0..6 => {
                 let index = *self.random.choice(&self.scenario.contents).expect("a content");
                 let bytes = contents()[index].bytes.clone();
@@ -400,7 +422,7 @@ impl World {
                 let put = EventKind::new("ObjectCreated:Put");
                 self.store.put_object(source, bytes, options, put).expect("a source is put");
             }
-            6..8 if self.scenario.versioned => self.remove_newest_version(source),
+            6..9 if self.scenario.versioned => self.remove_newest_version(source),
             _ => drop(self.store.delete_object(source, &Delete::default()).expect("a source is deleted")),
         }
         self.witness.acting(false);
