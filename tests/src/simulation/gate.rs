@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 
 /// One request that waits.
 struct Ticket {
+    /// It changes something.
+    write: bool,
     granted: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
@@ -21,8 +23,8 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Ends when the scheduler has let it through.
-    pub(super) async fn pass(&self) {
-        let ticket = Arc::new(Ticket { granted: AtomicBool::new(false), waker: Mutex::default() });
+    pub(super) async fn pass(&self, write: bool) {
+        let ticket = Arc::new(Ticket { write, granted: AtomicBool::new(false), waker: Mutex::default() });
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&ticket));
         poll_fn(|context| {
             if ticket.granted.load(Ordering::SeqCst) {
@@ -39,6 +41,11 @@ impl Gate {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|ticket| Arc::strong_count(ticket) > 1);
         waiting.len()
+    }
+
+    /// A write is about to be sent.
+    pub(super) fn holds_write(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|ticket| ticket.write)
     }
 
     /// Lets the one at `index` of those that wait go.

@@ -129,13 +129,13 @@ fn pause(gate: &Arc<Gate>, requests: &Arc<AtomicU64>, timeline: &Arc<Timeline>, 
         let is_write = matches!(point.operation, "PutObject" | "DeleteObject");
         if point.moment == Moment::AfterEffect {
             let gate = Arc::clone(&gate);
-            return if is_write { async move { gate.pass().await }.boxed() } else { std::future::ready(()).boxed() };
+            return if is_write { async move { gate.pass(false).await }.boxed() } else { std::future::ready(()).boxed() };
         }
         requests.fetch_add(1, Ordering::Relaxed);
         let (gate, timeline, request) = (Arc::clone(&gate), Arc::clone(&timeline), point.request);
         let text = format!("{name} {} {}", point.operation, point.place);
         async move {
-            gate.pass().await;
+            gate.pass(is_write).await;
             timeline.request(request, text);
         }
         .boxed()

@@ -234,7 +234,7 @@ impl Port {
 #[async_trait]
 impl Queue for Port {
     async fn send(&self, queue_url: &str, message: Outgoing) -> Result<(), QueueError> {
-        self.gate.pass().await;
+        self.gate.pass(false).await;
         let (to, delay) = (queue_url.rsplit('/').next().unwrap_or_default(), message.delay_seconds);
         let sent = self.queues.take(queue_url, message);
         self.note(&format!("SendMessage {to} delay {delay}: {}", sent.as_ref().map_or_else(|e| e.code.as_str(), |()| "ok")));
@@ -242,7 +242,7 @@ impl Queue for Port {
     }
 
     async fn set_visibility(&self, queue_url: &str, entries: Vec<(String, u32)>) -> Vec<Result<(), QueueError>> {
-        self.gate.pass().await;
+        self.gate.pass(false).await;
         let now = Instant::now();
         let mut results = Vec::new();
         for (handle, seconds) in entries {

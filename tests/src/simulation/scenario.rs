@@ -35,7 +35,7 @@ pub struct Scenario {
     pub faults: Faults,
     /// How likely an invocation is killed at a request.
     pub kill: f64,
-    /// How likely it stalls there, while others go on.
+    /// How likely it stalls there, while others go on; before a write four times as likely.
     pub stall: f64,
     /// How likely an acknowledgement is lost.
     pub lose_acknowledgement: f64,
@@ -55,7 +55,8 @@ impl Scenario {
         let mut random = fastrand::Rng::with_seed(seed);
         let random = &mut random;
         let contents = match random.u8(0..10) {
-            0..3 => vec![0, 1],
+            0..1 => vec![0],
+            1..3 => vec![0, 1],
             3..5 => vec![0, 1, 2],
             5..6 => vec![0, 4],
             6..7 => vec![0, 1, 3],

@@ -238,7 +238,9 @@ impl World {
             self.queues.fire("crash");
             return;
         }
-        if luck < self.scenario.kill + self.scenario.stall {
+        // Between what was seen and what is written is where a stall is worst.
+        let stall = if one.gate.holds_write() { 4.0 * self.scenario.stall } else { self.scenario.stall };
+        if luck < self.scenario.kill + stall {
             one.stalled_until = self.step + self.random.u64(1..MAX_STALL);
             return;
         }
@@ -415,7 +417,7 @@ impl World {
         match self.random.u8(0..12) {
             0..6 => {
                 let index = *self.random.choice(&self.scenario.contents).expect("a content");
-                let bytes = contents()[index].bytes.clone();
+                let bytes = contents().get(index).expect("a content").bytes.clone();
                 let encryption =
                     if self.scenario.source_kms { Encryption::Kms(KMS_KEY.to_owned()) } else { Encryption::Bucket };
                 let options = PutOptions { encryption, ..PutOptions::default() };
