@@ -1,3 +1,5 @@
 //! Workspace-level tests: what several of them share.
 
 pub mod contract;
+pub mod invariants;
+pub mod simulation;

@@ -1,5 +1,7 @@
 //! What is linked: licences, sources, banned crates, one version of what must be one, and who may link whom.
 
+#![expect(clippy::expect_used, reason = "clippy exempts test functions alone, not what they share")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

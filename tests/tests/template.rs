@@ -2,6 +2,13 @@
 //!
 //! It is read as lines and indentation, which is how it is written; `cfn-lint` (in CI) sees to the rest.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "clippy exempts test functions alone, not what they share"
+)]
+
 use brigade::config::{COMMON, Environment, Fallback, Variable};
 use brigade_thumbnail::{Config, VARIABLES};
 
