@@ -1,3 +1,4 @@
 //! Workspace-level tests: what several of them share.
 
 pub mod contract;
+pub mod rig;
