@@ -9,11 +9,15 @@ use super::park::parked;
 use super::queue::{MAX_DELAY_SECONDS, Outgoing, queue_url_of_arn};
 use super::settle::{Settled, event_of};
 use crate::budget::Deadline;
+use crate::config::Mode;
 use crate::event::{Decoded, Message, ObjectEvent, to_notification};
 use crate::verdict::{Reason, Verdict, worst};
 
 /// A write whose sender died may land until its signature has expired, 15 minutes after it was made.
 const LATE_LOOK_SECONDS: u16 = MAX_DELAY_SECONDS;
+
+/// Records of one message whose reasons are told in its parked copy.
+const REASONS: usize = 10;
 
 /// A message and its records' ends.
 pub(super) struct Finished<'a> {
@@ -60,13 +64,16 @@ async fn park(setup: Setup<'_>, message: &Message, settled: &[Settled], deadline
         .collect();
     let reason = match reasons.as_slice() {
         [one] => (*one).clone(),
-        many => Reason::new(many.first()?.code.clone(), many.iter().map(|r| r.to_string()).collect::<Vec<_>>().join("; ")),
+        many => Reason::new(
+            many.first()?.code.clone(),
+            many.iter().take(REASONS).map(|r| r.to_string()).collect::<Vec<_>>().join("; "),
+        ),
     };
     park_copy(setup, message.id.as_deref(), message.body.as_deref().unwrap_or_default(), &message.attributes, &reason, deadline)
         .await
 }
 
-/// [`park`] for any document.
+/// [`park`] for any document. Under `BRIGADE_MODE=plan` nothing is sent: the log line alone tells.
 pub(super) async fn park_copy(
     setup: Setup<'_>,
     id: Option<&str>,
@@ -75,6 +82,9 @@ pub(super) async fn park_copy(
     reason: &Reason,
     deadline: Deadline,
 ) -> Option<Verdict> {
+    if setup.common.mode == Mode::Plan {
+        return None;
+    }
     let Some(url) = &setup.common.parked else {
         return Some(Verdict::Retry(Reason::new("no-parking-queue", format!("BRIGADE_PARKED is not set; {reason}")), None));
     };
@@ -103,13 +113,13 @@ fn late_looks<'a>(message: &Message, records: &'a [Decoded], settled: &[Settled]
 async fn look_later(setup: Setup<'_>, message: &Message, events: Vec<&ObjectEvent>, deadline: Deadline) -> Option<Verdict> {
     let arn = message.queue_arn.as_deref()?;
     // A FIFO queue takes no delay per message; there, sweeping is the net.
-    if arn.ends_with(".fifo") || events.is_empty() || setup.common.mode == crate::config::Mode::Plan {
+    if arn.ends_with(".fifo") || events.is_empty() || setup.common.mode == Mode::Plan {
         return None;
     }
     let url = queue_url_of_arn(arn, setup.endpoint)?;
-    for event in events {
+    for event in events.into_iter().flat_map(readings) {
         let message =
-            Outgoing { body: to_notification(event).to_string(), delay_seconds: LATE_LOOK_SECONDS, ..Outgoing::default() };
+            Outgoing { body: to_notification(&event).to_string(), delay_seconds: LATE_LOOK_SECONDS, ..Outgoing::default() };
         let sent = timeout_at(deadline.reply_by(), setup.queue.send(&url, message)).await;
         if !matches!(sent, Ok(Ok(()))) {
             let why = format!("s3://{}/{} could not be queued for a late look", event.bucket, event.key);
@@ -117,6 +127,12 @@ async fn look_later(setup: Setup<'_>, message: &Message, events: Vec<&ObjectEven
         }
     }
     None
+}
+
+/// The event, and once more with the other reading of its key: a notification carries one key.
+fn readings(event: &ObjectEvent) -> impl Iterator<Item = ObjectEvent> {
+    let other = event.other_key.clone().map(|key| ObjectEvent { key, ..event.clone() });
+    std::iter::once(event.clone()).chain(other)
 }
 
 /// When a message that is given back should be visible again; `None` leaves it to the queue's own timeout.

@@ -28,16 +28,22 @@ pub(super) struct Settled {
 
 /// Settles every record, in the order given. Records that name one object are settled together, by its newest event.
 pub(super) async fn settle(setup: Setup<'_>, records: &[Decoded], deadline: Deadline) -> Vec<Settled> {
-    let mut objects: BTreeMap<(&BucketName, &ObjectKey), &ObjectEvent> = BTreeMap::new();
+    // In the order of arrival, so that what is left unstarted is what came last, whatever its name.
+    let mut objects: Vec<&ObjectEvent> = Vec::new();
+    let mut places: BTreeMap<(&BucketName, &ObjectKey), usize> = BTreeMap::new();
     for event in records.iter().filter_map(event_of).filter(|event| takes(setup, event)) {
-        let newest = objects.entry((&event.bucket, &event.key)).or_insert(event);
-        if is_newer(event, newest) {
-            *newest = event;
+        let place = *places.entry((&event.bucket, &event.key)).or_insert(objects.len());
+        match objects.get_mut(place) {
+            Some(newest) if is_newer(event, newest) => *newest = event,
+            Some(_) => {}
+            None => objects.push(event),
         }
     }
     // The futures are made before the first await: a closure that is kept across one would have to hold for every lifetime.
-    let work: Vec<_> =
-        objects.into_iter().map(|(object, event)| async move { (object, settle_one(setup, event, deadline).await) }).collect();
+    let work: Vec<_> = objects
+        .into_iter()
+        .map(|event| async move { ((&event.bucket, &event.key), settle_one(setup, event, deadline).await) })
+        .collect();
     let ends: BTreeMap<(&BucketName, &ObjectKey), Settled> =
         stream::iter(work).buffer_unordered(setup.common.concurrency).collect().await;
     let end_of = |record: &Decoded| match at_the_door(setup, record) {

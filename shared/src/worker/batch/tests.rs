@@ -151,6 +151,26 @@ async fn a_parking_queue_that_is_down_makes_a_park_a_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_plan_parks_nothing() {
+    let recorder = Recorder::default();
+    let (result, _) =
+        run(&recorder, &[PARKED, ("BRIGADE_MODE", "plan")], &[on("park"), message("poison", "{".to_owned())]).await;
+    assert!(ids(&result).is_empty());
+    assert!(recorder.sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_are_started_in_the_order_of_arrival() {
+    let (_, seen) = run(
+        &Recorder::default(),
+        &[("BRIGADE_CONCURRENCY", "1")],
+        &[on("z"), on("m"), on("a"), message("2", on("z").body.unwrap())],
+    )
+    .await;
+    assert_eq!(seen, ["z", "m", "a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_parked_while_a_sibling_must_be_retried() {
     let recorder = Recorder::default();
     let both = message("both", format!(r#"{{"Records":[{},{}]}}"#, record("park"), record("retry")));
