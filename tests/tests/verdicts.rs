@@ -1,7 +1,6 @@
 //! The corpus of sample events through the thumbnail function itself, on the embedded store: the verdict of every record.
 
 #![expect(
-    clippy::panic,
     clippy::unwrap_used,
     reason = "a test stops at the first surprise; clippy.toml lets only functions marked as tests do so"
 )]
