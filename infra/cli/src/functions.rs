@@ -1,0 +1,51 @@
+//! The functions that the command knows, in one table: another one joins by one line of [`FUNCTIONS`].
+
+use brigade::config::{COMMON, Environment, Mistakes, Variable};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// One function.
+#[derive(Debug)]
+pub(crate) struct Function {
+    /// The short name, which commands take.
+    pub(crate) name: &'static str,
+    /// Name of the package, of the binary and of the deployed function; its queues begin with it.
+    pub(crate) package: &'static str,
+    /// Its own variables; the common ones come beside them.
+    pub(crate) variables: &'static [Variable],
+    /// Reads a configuration as the function does at its cold start.
+    pub(crate) check: fn(&Environment) -> Result<Computed, Mistakes>,
+    /// What it is told on this machine, beside its parking queue.
+    pub(crate) local: &'static [(&'static str, &'static str)],
+}
+
+/// Variables that are not set, whose value is computed from others.
+pub(crate) type Computed = Vec<(&'static str, String)>;
+
+/// All of them.
+pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL];
+
+pub(crate) const THUMBNAIL: Function = Function {
+    name: "thumbnail",
+    package: "brigade-thumbnail",
+    variables: brigade_thumbnail::VARIABLES,
+    check: check_thumbnail,
+    local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
+};
+
+impl Function {
+    /// Everything that can be set, the common variables first.
+    pub(crate) fn declared(&self) -> impl Iterator<Item = &'static Variable> {
+        COMMON.iter().chain(self.variables)
+    }
+}
+
+/// Parses a FUNCTION argument; a wrong one is answered with the right ones.
+pub(crate) fn parser() -> impl TypedValueParser<Value = &'static Function> {
+    PossibleValuesParser::new(FUNCTIONS.iter().map(|function| function.name))
+        .try_map(|name| FUNCTIONS.iter().find(|function| function.name == name).ok_or("no such function"))
+}
+
+fn check_thumbnail(environment: &Environment) -> Result<Computed, Mistakes> {
+    let config = brigade_thumbnail::Config::read(environment)?;
+    Ok(vec![("BRIGADE_CONCURRENCY", config.common.concurrency.to_string()), ("BRIGADE_CACHE_CONTROL", config.cache_control)])
+}

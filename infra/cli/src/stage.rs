@@ -1,0 +1,110 @@
+//! A local cloud with real functions in it: what `up`, `demo` and `invoke` stand on.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use brigade::config::{Environment, parse_spans};
+use brigade::event::BucketName;
+use brigade_local::lambda::{FunctionSpec, MappingSpec};
+use brigade_local::{LocalCloud, Wire, Wired};
+
+use crate::failure::Failure;
+use crate::functions::Function;
+
+/// What a function is told of its memory here, in MB; its configuration in `infra/template.yaml` is its own.
+const MEMORY_MB: u32 = 1024;
+/// A debug binary on a busy machine needs seconds for its start.
+const READY: Duration = Duration::from_secs(60);
+
+/// Variables of a function by name.
+pub(crate) type Variables = BTreeMap<String, String>;
+
+/// Starts an empty cloud on loopback; port 0 takes a free one.
+pub(crate) async fn cloud(port: u16) -> Result<LocalCloud, Failure> {
+    LocalCloud::builder().port(port).start().await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Failure::Environment(format!(
+            "port {port} is in use, perhaps by another `brigade up`; end that one, or choose a port with --port"
+        )),
+        _ => Failure::environment(format!("port {port}"), error),
+    })
+}
+
+/// A function's variables here: the table's, then what the user gave.
+pub(crate) fn variables(function: &Function, own: &[(String, String)]) -> Variables {
+    let local = function.local.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    // Every record gets its line: these lines are what the commands show.
+    let log = ("BRIGADE_LOG".to_owned(), "all".to_owned());
+    local.chain([log]).chain(own.iter().cloned()).collect()
+}
+
+/// The variables as the function reads them at its start, or all that is wrong with them.
+pub(crate) fn environment(function: &Function, variables: &Variables) -> Result<Environment, Failure> {
+    let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), MEMORY_MB.to_string());
+    let environment: Environment = variables.clone().into_iter().chain([memory]).collect();
+    (function.check)(&environment).map_err(|mistakes| Failure::Usage(format!("{}: {mistakes}", function.name)))?;
+    Ok(environment)
+}
+
+/// Lays the path from every bucket of the function's input, starts the function and waits until it asks for work.
+pub(crate) async fn put_up(
+    cloud: &LocalCloud,
+    function: &Function,
+    program: PathBuf,
+    variables: Variables,
+) -> Result<Wired, Failure> {
+    let mut inputs = input_buckets(&variables).into_iter();
+    let first = inputs.next().ok_or_else(|| Failure::Usage("BRIGADE_INPUT names no bucket".to_owned()))?;
+    let derived = variables.get("BRIGADE_OUTPUT").and_then(|output| bucket_of(output));
+    let wired = connect(cloud, function, first, derived.clone()).await?;
+    for source in inputs {
+        connect(cloud, function, source, derived.clone()).await?;
+    }
+    start(cloud, function, program, variables, &wired).await?;
+    let mapping = MappingSpec::new(function.package, function.package);
+    cloud.host().map(mapping).map_err(|error| Failure::environment("the queue's mapping", error))?;
+    Ok(wired)
+}
+
+/// The queues of a function, fed by a bucket's changes. The topic is one for each bucket, as in an account.
+pub(crate) async fn connect(
+    cloud: &LocalCloud,
+    function: &Function,
+    source: BucketName,
+    derived: Option<BucketName>,
+) -> Result<Wired, Failure> {
+    let topic = format!("{source}-changes");
+    let wire = Wire { derived, ..Wire::new(source.as_str(), topic, function.package) };
+    cloud.connect(&wire).await.map_err(|error| Failure::environment(format!("the path from {source}"), error))
+}
+
+/// Starts a function that nothing feeds yet.
+pub(crate) async fn start(
+    cloud: &LocalCloud,
+    function: &Function,
+    program: PathBuf,
+    mut variables: Variables,
+    wired: &Wired,
+) -> Result<(), Failure> {
+    variables.entry("BRIGADE_PARKED".to_owned()).or_insert_with(|| wired.parked_url.clone());
+    environment(function, &variables)?;
+    let spec = FunctionSpec { environment: variables, memory_mb: MEMORY_MB, ..FunctionSpec::new(function.package, program) };
+    let started = async {
+        cloud.host().start(spec)?;
+        cloud.host().ready(function.package, READY).await
+    };
+    started.await.map_err(|error| Failure::Environment(error.to_string()))
+}
+
+fn input_buckets(variables: &Variables) -> Vec<BucketName> {
+    let spans = variables.get("BRIGADE_INPUT").and_then(|input| parse_spans(input).ok()).unwrap_or_default();
+    let mut buckets: Vec<BucketName> = spans.iter().map(|span| span.bucket().clone()).collect();
+    buckets.sort();
+    buckets.dedup();
+    buckets
+}
+
+fn bucket_of(place: &str) -> Option<BucketName> {
+    place.strip_prefix("s3://")?.split('/').next().filter(|name| !name.is_empty()).map(BucketName::new)
+}

@@ -1,0 +1,131 @@
+//! `brigade up`: the local cloud with its functions, until it is ended, with a live view of what happens.
+
+use brigade_local::LocalCloud;
+use brigade_local::lambda::HostEvents;
+use serde_json::json;
+
+use crate::binary::Binaries;
+use crate::failure::Failure;
+use crate::functions::{FUNCTIONS, Function, parser};
+use crate::{live, print, stage};
+
+/// Run S3, SNS, SQS and the functions on this machine, with a live view.
+///
+/// Builds the functions that it starts, then serves on one port of loopback until Ctrl-C: a bucket `photos` whose changes
+/// go by a topic and a queue to each function, and a bucket `derived` for what they make. AWS CLI and SDKs work with the
+/// endpoint URL that is printed. Nothing is kept when it ends.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  brigade up\n  \
+    brigade up --port 5000 --env BRIGADE_SIZES=64,1024 --env BRIGADE_FORMAT=webp\n  \
+    brigade up --json | jq 'select(.type == \"record\").record'")]
+pub(crate) struct Arguments {
+    /// The port, on loopback alone; 0 takes a free one.
+    #[arg(long, default_value_t = 4566)]
+    port: u16,
+    /// A function to start; all of them where none is named.
+    #[arg(long = "function", value_name = "FUNCTION", value_parser = parser())]
+    functions: Vec<&'static Function>,
+    /// A variable of the functions; see `brigade config`.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    environment: Vec<(String, String)>,
+    #[command(flatten)]
+    binaries: Binaries,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, not {text:?}"))?;
+    if name.is_empty() {
+        return Err(format!("{text:?} names no variable"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut functions: Vec<&'static Function> = arguments.functions.clone();
+    if functions.is_empty() {
+        functions = FUNCTIONS.iter().collect();
+    }
+    functions.dedup_by_key(|function| function.name);
+    let mut placed = Vec::new();
+    for function in functions {
+        let variables = stage::variables(function, &own(function, &arguments.environment));
+        stage::environment(function, &variables)?;
+        placed.push((function, variables));
+    }
+    // The port is tried before minutes go into a build.
+    let cloud = stage::cloud(arguments.port).await?;
+    let end = ended()?;
+    let events = cloud.host().events();
+    let served = async {
+        for (function, variables) in placed {
+            let program = arguments.binaries.of(function).await?;
+            stage::put_up(&cloud, function, program, variables).await?;
+        }
+        announce(&cloud, arguments.json)?;
+        watch(events, arguments.json).await
+    };
+    let result = tokio::select! {
+        biased;
+        () = end => Ok(()),
+        result = served => result,
+    };
+    cloud.shutdown().await;
+    result
+}
+
+/// What of `--env` concerns a function: what it declares, and what no function does, so that a wrong name is refused.
+fn own(function: &Function, environment: &[(String, String)]) -> Vec<(String, String)> {
+    let declares = |function: &Function, name: &str| function.declared().any(|variable| variable.name == name);
+    let concerns = |name: &str| declares(function, name) || !FUNCTIONS.iter().any(|other| declares(other, name));
+    environment.iter().filter(|(name, _)| concerns(name)).cloned().collect()
+}
+
+/// Completes at Ctrl-C or when the process is asked to end.
+fn ended() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| Failure::environment("signals", error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+fn announce(cloud: &LocalCloud, as_json: bool) -> Result<(), Failure> {
+    let endpoint = cloud.endpoint();
+    if as_json {
+        let environment = json!({
+            "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": brigade_local::REGION, "AWS_DEFAULT_REGION": brigade_local::REGION,
+        });
+        return Ok(print::line(json!({"type": "up", "endpoint": endpoint, "environment": environment}))?);
+    }
+    let region = brigade_local::REGION;
+    Ok(print::line(format!(
+        "The local cloud is up. In another terminal:
+
+  export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  export AWS_REGION={region} AWS_DEFAULT_REGION={region}
+
+  aws s3 cp cat.jpg s3://photos/
+  aws s3 ls --recursive s3://derived/
+
+One line for each event and its verdict follows; Ctrl-C ends it.
+"
+    ))?)
+}
+
+async fn watch(mut events: HostEvents, as_json: bool) -> Result<(), Failure> {
+    while let Some(event) = events.next().await {
+        let line = if as_json { live::json(&event).map(|value| value.to_string()) } else { live::text(&event) };
+        if let Some(line) = line {
+            print::line(line)?;
+        }
+    }
+    Ok(())
+}
