@@ -1,3 +1,5 @@
+//! The trap on scripted stores.
+
 use std::sync::atomic::Ordering;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Requests as they are sent, and answers as they are read.
+
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use futures::TryStreamExt;
 
