@@ -12,7 +12,7 @@ use crate::storage::{ErrorKind, Get, Head, List, Location, ObjectMeta, Result, S
 
 /// Requests at once while looking.
 const LOOKS_AT_ONCE: usize = 8;
-/// Pages of derived objects of one source under a template with `{version}`: 10,000 objects.
+/// Pages of a listing of one source's derived objects: 10,000 objects.
 const MAX_PAGES: usize = 10;
 
 /// The derived objects of one source, by the last segment of their keys, as they were seen before the source was.
@@ -59,11 +59,20 @@ impl From<StoreError> for LookError {
     }
 }
 
-/// Looks at the sidecar, at every object that the template names and at every one that the sidecar lists.
+/// Where a look finds the derived objects of a source.
+pub(super) enum Where<'a> {
+    /// At these segments, and at those that the sidecar lists.
+    Named(&'a [String]),
+    /// At any: their names follow from the content, or an earlier configuration may have left some that no sidecar lists,
+    /// because its worker ended before it came to write one.
+    Anywhere,
+}
+
+/// Looks at the sidecar, and at every derived object of the source.
 pub(super) async fn observe(
     store: &dyn Store,
     template: &Template,
-    segments: &[String],
+    places: Where<'_>,
     source: &Location,
 ) -> std::result::Result<Observed, LookError> {
     let sidecar_at = template.place(source, SIDECAR)?;
@@ -73,11 +82,12 @@ pub(super) async fn observe(
         observed.sidecar = Sidecar::parse(&bytes);
         observed.objects.insert(SIDECAR.to_owned(), meta);
     }
-    let mut wanted: BTreeSet<String> = segments.iter().cloned().collect();
-    wanted.extend(listed_segments(template, source, observed.sidecar.as_ref()));
-    if template.is_versioned() {
-        wanted.extend(list_segments(store, template, source).await?);
-    }
+    let mut wanted: BTreeSet<String> = match places {
+        Where::Named(segments) => {
+            segments.iter().cloned().chain(listed_segments(template, source, observed.sidecar.as_ref())).collect()
+        }
+        Where::Anywhere => list_segments(store, template, source).await?.into_iter().collect(),
+    };
     wanted.remove(SIDECAR);
     let places: Vec<(String, Location)> = wanted
         .into_iter()

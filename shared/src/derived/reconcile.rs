@@ -18,7 +18,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::identity::{ConfigId, Marks, SOURCE, SourceVersion, owner_mark};
-use super::observe::{LookError, Observed, head, is_gone, observe};
+use super::observe::{LookError, Observed, Where, head, is_gone, observe};
 use super::plan::{Removal, Write, current, plan, removal_of_all, sidecar};
 use super::template::Template;
 use crate::budget::{Deadline, Memory};
@@ -155,7 +155,10 @@ struct Run<'a> {
 impl Run<'_> {
     async fn pass(&mut self) -> Result<Pass, StoreError> {
         let (template, source) = (self.derive.template(), self.request.source);
-        let observed = match observe(self.store, template, self.derive.segments(), source).await {
+        // The first generation has no predecessor, so a HEAD of each name will do; it costs less than a listing.
+        let names_are_known = !template.is_versioned() && self.derive.config().generation <= 1;
+        let places = if names_are_known { Where::Named(self.derive.segments()) } else { Where::Anywhere };
+        let observed = match observe(self.store, template, places, source).await {
             Ok(observed) => observed,
             Err(LookError::Key(error)) => return Ok(settled(Verdict::park("derived-key-too-long", error.to_string()))),
             Err(LookError::Store(error)) => return Err(error),

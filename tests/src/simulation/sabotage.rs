@@ -1,0 +1,325 @@
+//! The protocol with one condition removed: what the simulator is there to catch.
+//!
+//! The product's code has no switches for this. A store in front of the worker lies about what the missing condition
+//! would have shown, and the worker does what it would do without that condition.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use brigade::budget::Deadline;
+use brigade::config::Span;
+use brigade::derived::{CONFIG, SIDECAR, SOURCE, Sidecar, Template, VERSION};
+use brigade::event::{BucketName, ObjectEvent, ObjectKey};
+use brigade::storage::{
+    Condition, Copy, Delete, Deleted, EmbeddedStore, ErrorKind, Get, GetObject, Head, List, ListUploads, ListVersions, Listing,
+    Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry, VersionListing,
+};
+use brigade::verdict::{Outcome, Verdict};
+use brigade::worker::Worker;
+use brigade_thumbnail::Thumbnail;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+
+/// A condition of the protocol that is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// After a PUT, the source is not looked at again.
+    NoLookAfterPut,
+    /// After a pass that only removed, the source is not looked at again.
+    NoLookAfterDelete,
+    /// The source is looked at before the derived objects.
+    SourceFirst,
+    /// PUT and DELETE carry no condition.
+    Unconditional,
+    /// A condition that does not hold is taken as "somebody else did it", also where it was the worker's own first attempt.
+    RefusedIsDone,
+    /// No key is queued for a late look.
+    NoLateLook,
+    /// A sidecar of the current source is believed without looking at the outputs.
+    SidecarAlone,
+    /// When the source is gone, only what this worker wrote itself goes.
+    OnlyOwnWrites,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::NoLookAfterPut,
+        Self::NoLookAfterDelete,
+        Self::SourceFirst,
+        Self::Unconditional,
+        Self::RefusedIsDone,
+        Self::NoLateLook,
+        Self::SidecarAlone,
+        Self::OnlyOwnWrites,
+    ];
+}
+
+/// What the last look at the source showed.
+#[derive(Clone, Default)]
+enum Seen {
+    #[default]
+    Nothing,
+    Gone(StoreError),
+    There(Box<ObjectMeta>, Option<Bytes>),
+}
+
+#[derive(Default)]
+struct Memory {
+    source: Option<Location>,
+    seen: Seen,
+    /// Of this pass.
+    put: bool,
+    deleted: bool,
+    /// Of this record.
+    refused: bool,
+    written: BTreeSet<Location>,
+    /// The sidecar that this pass has read, where it was of the current source.
+    believed: Option<(Sidecar, ObjectMeta)>,
+}
+
+/// The lying store. One record at a time.
+pub(super) struct Sabotaged {
+    inner: Arc<dyn Store>,
+    /// The state as it is, without a request.
+    truth: EmbeddedStore,
+    sabotage: Sabotage,
+    template: Template,
+    memory: Mutex<Memory>,
+}
+
+impl Sabotaged {
+    pub(super) fn new(inner: Arc<dyn Store>, truth: EmbeddedStore, sabotage: Sabotage, template: Template) -> Self {
+        Self { inner, truth, sabotage, template, memory: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_derived(&self, at: &Location) -> bool {
+        at.bucket == *self.template.bucket()
+    }
+
+    /// A pass begins with the sidecar.
+    async fn begin_pass(&self) -> Result<()> {
+        let source = {
+            let mut memory = self.lock();
+            (memory.put, memory.deleted, memory.seen, memory.believed) = (false, false, Seen::Nothing, None);
+            memory.source.clone()
+        };
+        let (Sabotage::SourceFirst, Some(source)) = (self.sabotage, source) else { return Ok(()) };
+        let seen = match self.inner.get(&source, Get::default()).await {
+            Ok(object) => {
+                Seen::There(Box::new(object.meta), Some(object.body.try_collect::<Vec<Bytes>>().await?.concat().into()))
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Seen::Gone(error),
+            Err(error) => return Err(error),
+        };
+        self.lock().seen = seen;
+        Ok(())
+    }
+
+    /// The answer that stands in for a look at the source that is left out.
+    fn instead_of_look(&self) -> Option<Result<ObjectMeta>> {
+        let memory = self.lock();
+        let left_out = match self.sabotage {
+            Sabotage::NoLookAfterPut => memory.put,
+            Sabotage::NoLookAfterDelete => memory.deleted && !memory.put,
+            Sabotage::SourceFirst => !memory.put && !memory.deleted,
+            _ => false,
+        };
+        match memory.seen.clone() {
+            Seen::There(meta, _) if left_out => Some(Ok(*meta)),
+            Seen::Gone(error) if left_out => Some(Err(error)),
+            _ => None,
+        }
+    }
+
+    fn remember(&self, looked: &Result<ObjectMeta>) {
+        let mut memory = self.lock();
+        match looked {
+            Ok(meta) => memory.seen = Seen::There(Box::new(meta.clone()), None),
+            Err(error) if error.kind == ErrorKind::NotFound => memory.seen = Seen::Gone(error.clone()),
+            Err(_) => {}
+        }
+    }
+
+    /// The sidecar that was just read stands for all its outputs, where it is of the current source.
+    fn believe(&self, meta: &ObjectMeta, bytes: &[u8]) {
+        let mut memory = self.lock();
+        let current = memory.source.as_ref().and_then(|source| self.truth.head_object(source, &Head::default()).ok());
+        let is_current = current.is_some_and(|now| meta.metadata.get(VERSION).is_some_and(|v| v.starts_with(&now.etag)));
+        memory.believed = Sidecar::parse(bytes).filter(|_| is_current).map(|sidecar| (sidecar, meta.clone()));
+    }
+
+    /// An output as the sidecar describes it.
+    fn as_listed(&self, at: &Location) -> Option<Result<ObjectMeta>> {
+        let memory = self.lock();
+        let (sidecar, meta) = memory.believed.as_ref()?;
+        let Some(listed) = sidecar.outputs.iter().find(|output| output.key == at.key.as_str()) else {
+            return Some(Err(StoreError::not_found("HeadObject", at)));
+        };
+        let mut told = meta.clone();
+        told.metadata.retain(|name, _| [SOURCE, VERSION, CONFIG].contains(&name.as_str()));
+        (told.etag, told.size) = (listed.etag.clone().unwrap_or_default(), listed.bytes);
+        Some(Ok(told))
+    }
+
+    /// A condition did not hold: the record ends here.
+    fn refuse<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|mut error| {
+            if self.sabotage == Sabotage::RefusedIsDone
+                && matches!(error.kind, ErrorKind::PreconditionFailed | ErrorKind::NotFound | ErrorKind::Conflict)
+            {
+                self.lock().refused = true;
+                error.kind = ErrorKind::AccessDenied;
+            }
+            error
+        })
+    }
+}
+
+/// The real worker on the lying store.
+pub(super) struct Saboteur {
+    worker: Thumbnail,
+    store: Arc<Sabotaged>,
+}
+
+impl Saboteur {
+    pub(super) fn new(worker: Thumbnail, store: Arc<Sabotaged>) -> Self {
+        Self { worker, store }
+    }
+}
+
+#[async_trait]
+impl Worker for Saboteur {
+    fn name(&self) -> &'static str {
+        self.worker.name()
+    }
+
+    fn input(&self) -> &[Span] {
+        self.worker.input()
+    }
+
+    async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {
+        let source = Some(Location::new(event.bucket.clone(), event.key.clone()));
+        *self.store.lock() = Memory { source, ..Memory::default() };
+        let outcome = self.worker.handle(event, deadline).await;
+        if self.store.lock().refused { Outcome { verdict: Verdict::Done, ..outcome } } else { outcome }
+    }
+}
+
+#[async_trait]
+impl Store for Sabotaged {
+    async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
+        if self.is_derived(at) {
+            return match self.as_listed(at) {
+                Some(listed) => listed,
+                None => self.inner.head(at, options).await,
+            };
+        }
+        if let Some(told) = self.instead_of_look() {
+            return told;
+        }
+        let looked = self.inner.head(at, options).await;
+        self.remember(&looked);
+        looked
+    }
+
+    async fn get(&self, at: &Location, options: Get) -> Result<GetObject> {
+        if self.is_derived(at) {
+            self.begin_pass().await?;
+            let mut object = self.inner.get(at, options).await?;
+            if self.sabotage == Sabotage::SidecarAlone && at.key.as_str().ends_with(SIDECAR) {
+                let bytes = Bytes::from(object.body.try_collect::<Vec<Bytes>>().await?.concat());
+                self.believe(&object.meta, &bytes);
+                object.body = futures::stream::iter([Ok(bytes)]).boxed();
+            }
+            return Ok(object);
+        }
+        let kept = match (&self.sabotage, self.lock().seen.clone()) {
+            (Sabotage::SourceFirst, Seen::There(meta, Some(bytes))) => Some((meta, bytes)),
+            _ => None,
+        };
+        if let Some((meta, bytes)) = kept {
+            return Ok(GetObject { meta: *meta, range: None, body: futures::stream::iter([Ok(bytes)]).boxed() });
+        }
+        let object = self.inner.get(at, options).await;
+        if let Ok(object) = &object {
+            self.remember(&Ok(object.meta.clone()));
+        }
+        object
+    }
+
+    async fn put(&self, at: &Location, body: Bytes, mut options: PutOptions) -> Result<Put> {
+        if self.sabotage == Sabotage::Unconditional {
+            options.condition = Condition::None;
+        }
+        let put = self.refuse(self.inner.put(at, body, options).await)?;
+        let mut memory = self.lock();
+        memory.put = true;
+        memory.written.insert(at.clone());
+        Ok(put)
+    }
+
+    async fn delete(&self, at: &Location, mut options: Delete) -> Result<Deleted> {
+        match self.sabotage {
+            Sabotage::Unconditional => options.if_match = None,
+            Sabotage::OnlyOwnWrites if !self.lock().written.contains(at) => return Ok(Deleted::default()),
+            _ => {}
+        }
+        let deleted = self.refuse(self.inner.delete(at, options).await)?;
+        self.lock().deleted = true;
+        Ok(deleted)
+    }
+
+    async fn copy(&self, to: &Location, copy: Copy) -> Result<Put> {
+        self.inner.copy(to, copy).await
+    }
+
+    async fn delete_many(&self, bucket: &BucketName, entries: Vec<(ObjectKey, Delete)>) -> Result<Vec<Result<Deleted>>> {
+        self.inner.delete_many(bucket, entries).await
+    }
+
+    async fn list(&self, bucket: &BucketName, options: List) -> Result<Listing> {
+        self.inner.list(bucket, options).await
+    }
+
+    async fn list_versions(&self, bucket: &BucketName, options: ListVersions) -> Result<VersionListing> {
+        self.inner.list_versions(bucket, options).await
+    }
+
+    async fn get_tags(&self, at: &Location, version_id: Option<&str>) -> Result<Tags> {
+        self.inner.get_tags(at, version_id).await
+    }
+
+    async fn put_tags(&self, at: &Location, version_id: Option<&str>, tags: Tags) -> Result<()> {
+        self.inner.put_tags(at, version_id, tags).await
+    }
+
+    async fn create_upload(&self, at: &Location, options: PutOptions) -> Result<String> {
+        self.inner.create_upload(at, options).await
+    }
+
+    async fn upload_part(&self, at: &Location, upload_id: &str, number: u16, body: Bytes) -> Result<String> {
+        self.inner.upload_part(at, upload_id, number, body).await
+    }
+
+    async fn complete_upload(&self, at: &Location, upload_id: &str, parts: Vec<PartEntry>, options: PutOptions) -> Result<Put> {
+        self.inner.complete_upload(at, upload_id, parts, options).await
+    }
+
+    async fn abort_upload(&self, at: &Location, upload_id: &str) -> Result<()> {
+        self.inner.abort_upload(at, upload_id).await
+    }
+
+    async fn list_uploads(
+        &self,
+        bucket: &BucketName,
+        options: ListUploads,
+    ) -> Result<(Vec<UploadEntry>, Option<(String, String)>)> {
+        self.inner.list_uploads(bucket, options).await
+    }
+}

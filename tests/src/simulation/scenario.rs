@@ -1,0 +1,123 @@
+//! What a run is like, drawn from its seed. Each seed has its own mixture: some faults often, some never.
+
+use brigade::storage::faulty::Faults;
+
+/// The parameters of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Everything is drawn from it.
+    pub seed: u64,
+    /// Keys whose sources change.
+    pub keys: Vec<&'static str>,
+    /// Contents in use, by index.
+    pub contents: Vec<usize>,
+    /// Changes of sources.
+    pub changes: u32,
+    /// Changes at most between two rests, at each of which the world is checked.
+    pub burst: u32,
+    /// The source bucket keeps versions, and delete markers come and go.
+    pub versioned: bool,
+    /// The derived bucket keeps versions.
+    pub derived_versioned: bool,
+    /// Sources are encrypted with KMS: the same bytes have another etag each time.
+    pub source_kms: bool,
+    /// Derived objects are.
+    pub derived_kms: bool,
+    /// Outputs have versioned names.
+    pub versioned_names: bool,
+    /// After this many changes another configuration is deployed.
+    pub deploy_after: Option<u32>,
+    /// Invocations at a time.
+    pub invocations: usize,
+    /// Messages of one invocation at most.
+    pub batch: usize,
+    /// Of requests to the store.
+    pub faults: Faults,
+    /// How likely an invocation is killed at a request.
+    pub kill: f64,
+    /// How likely it stalls there, while others go on; before a write four times as likely.
+    pub stall: f64,
+    /// How likely an acknowledgement is lost.
+    pub lose_acknowledgement: f64,
+    /// How likely an event comes twice.
+    pub duplicate: f64,
+    /// Events come at most this late.
+    pub delay_ms: u64,
+    /// How likely a request to a queue is refused, and how likely its reply is lost.
+    pub queue_fails: f64,
+    /// Steps per change of a source, on average.
+    pub pace: u32,
+}
+
+impl Scenario {
+    /// The mixture of a seed, all faults possible.
+    pub fn of_seed(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let random = &mut random;
+        let contents = match random.u8(0..10) {
+            0..1 => vec![0],
+            1..3 => vec![0, 1],
+            3..5 => vec![0, 1, 2],
+            5..6 => vec![0, 4],
+            6..7 => vec![0, 1, 3],
+            _ => vec![0, 1, 2, 3, 4],
+        };
+        let keys = vec!["uploads/a.bmp", "uploads/b+ü c.png", "uploads/b+ü c.png/d"];
+        let keys = keys.into_iter().take(random.usize(1..=3)).collect();
+        let faults = Faults {
+            throttle: sometimes(random, 0.04),
+            unavailable: sometimes(random, 0.04),
+            reply_lost: sometimes(random, 0.08),
+            resent: sometimes(random, 0.08),
+            late: sometimes(random, 0.08),
+            late_within: 0,
+            cut: sometimes(random, 0.04),
+        };
+        Self {
+            seed,
+            keys,
+            contents,
+            changes: random.u32(20..=26),
+            burst: *random.choice(&[2, 4, 8, 26]).unwrap_or(&4),
+            versioned: random.bool(),
+            derived_versioned: random.u8(0..4) == 0,
+            source_kms: random.u8(0..5) == 0,
+            derived_kms: random.u8(0..5) == 0,
+            versioned_names: random.u8(0..5) == 0,
+            deploy_after: (random.u8(0..3) == 0).then(|| random.u32(3..20)),
+            invocations: random.usize(2..=3),
+            batch: random.usize(1..=3),
+            faults,
+            kill: sometimes(random, 0.02),
+            stall: sometimes(random, 0.10),
+            lose_acknowledgement: sometimes(random, 0.10),
+            duplicate: sometimes(random, 0.30),
+            delay_ms: if random.bool() { 0 } else { random.u64(0..30_000) },
+            queue_fails: sometimes(random, 0.05),
+            pace: random.u32(4..40),
+        }
+    }
+
+    /// The same world without any fault.
+    pub fn without_faults(self) -> Self {
+        Self {
+            faults: Faults::default(),
+            kill: 0.0,
+            stall: 0.0,
+            lose_acknowledgement: 0.0,
+            duplicate: 0.0,
+            queue_fails: 0.0,
+            ..self
+        }
+    }
+
+    /// Only crashes and duplicates.
+    pub fn with_crashes_and_duplicates_only(self) -> Self {
+        Self { kill: 0.02, duplicate: 0.3, ..self.without_faults() }
+    }
+}
+
+/// Up to `most`, and in one of three runs never.
+fn sometimes(random: &mut fastrand::Rng, most: f64) -> f64 {
+    if random.u8(0..3) == 0 { 0.0 } else { random.f64() * most }
+}

@@ -1,0 +1,138 @@
+//! Who sees every change of the store at the moment it is made: it announces the changes of sources, and checks what must
+//! hold at every moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use brigade::derived::{Template, VERSION};
+use brigade::event::{BucketName, ObjectEvent};
+use brigade::storage::embedded::Change;
+use brigade::storage::{EmbeddedStore, Head, Location};
+use tokio::time::Instant;
+
+use super::contents::of_size;
+use super::queue::Queues;
+use super::timeline::Timeline;
+use crate::invariants::NoRegress;
+
+#[derive(Default)]
+struct State {
+    /// The actor is at work; nobody else may change a source.
+    acting: bool,
+    /// The class of the content that an etag of a source stood for.
+    classes: BTreeMap<String, usize>,
+    changed: BTreeMap<Location, Instant>,
+    regress: NoRegress,
+    violation: Option<String>,
+}
+
+pub(super) struct Witness {
+    store: EmbeddedStore,
+    sources: BucketName,
+    template: Template,
+    queues: Arc<Queues>,
+    timeline: Arc<Timeline>,
+    state: Mutex<State>,
+}
+
+impl Witness {
+    /// Begins to watch.
+    pub(super) fn watch(
+        store: &EmbeddedStore,
+        sources: &BucketName,
+        template: &Template,
+        queues: &Arc<Queues>,
+        timeline: &Arc<Timeline>,
+    ) -> Arc<Self> {
+        let witness = Arc::new(Self {
+            store: store.clone(),
+            sources: sources.clone(),
+            template: template.clone(),
+            queues: Arc::clone(queues),
+            timeline: Arc::clone(timeline),
+            state: Mutex::default(),
+        });
+        let watching = Arc::clone(&witness);
+        store.subscribe(Arc::new(move |change| watching.see(change)));
+        witness
+    }
+
+    pub(super) fn acting(&self, acting: bool) {
+        self.lock().acting = acting;
+    }
+
+    /// The first thing that must never happen and did.
+    pub(super) fn violation(&self) -> Option<String> {
+        self.lock().violation.clone()
+    }
+
+    pub(super) fn changed_at(&self, source: &Location) -> Option<Instant> {
+        self.lock().changed.get(source).copied()
+    }
+
+    fn see(&self, change: &Change) {
+        let at = Location::new(change.bucket.clone(), change.key.clone());
+        if change.bucket == self.sources {
+            self.see_source(change, at);
+        } else if let Some(violation) = self.see_derived(&at) {
+            self.lock().violation.get_or_insert(violation);
+        }
+    }
+
+    fn see_source(&self, change: &Change, at: Location) {
+        {
+            let mut state = self.lock();
+            if !state.acting {
+                state.violation.get_or_insert(format!("a worker changed the source {at}"));
+            }
+            state.changed.insert(at.clone(), Instant::now());
+            let current = self.store.head_object(&at, &Head::default()).ok();
+            let content = current.and_then(|meta| Some((meta.etag.clone(), of_size(meta.size)?)));
+            self.timeline.note(format!(
+                "{} is {} ({})",
+                at.key,
+                content.as_ref().map_or("gone", |c| c.1.name),
+                change.kind.as_str()
+            ));
+            if let Some((etag, content)) = content {
+                state.classes.insert(etag, content.class);
+                state.regress.source_is(&at, content.class);
+            }
+        }
+        self.queues.announce(&ObjectEvent {
+            kind: change.kind.clone(),
+            bucket: change.bucket.clone(),
+            region: None,
+            key: change.key.clone(),
+            other_key: None,
+            version_id: change.version_id.clone(),
+            etag: change.etag.clone(),
+            size: change.size,
+            sequencer: Some(change.sequencer.clone()),
+            time: Some(change.time),
+        });
+    }
+
+    fn see_derived(&self, at: &Location) -> Option<String> {
+        let mut state = self.lock();
+        let Some((source, _)) = self.template.source_of(at) else {
+            return Some(format!("a worker wrote outside of the template: {at}"));
+        };
+        if !state.changed.contains_key(&source) {
+            return Some(format!("{at} belongs to a source that never was: {source}"));
+        }
+        let Ok(meta) = self.store.head_object(at, &Head::default()) else {
+            state.regress.derived_is_gone(at);
+            return None;
+        };
+        let etag = meta.metadata.get(VERSION).and_then(|version| version.split(' ').next());
+        match etag.and_then(|etag| state.classes.get(etag)).copied() {
+            Some(class) => state.regress.derived_is(at, &source, class),
+            None => Some(format!("{at} is marked with a version that its source never had")),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
