@@ -2,4 +2,5 @@
 
 pub mod contract;
 pub mod invariants;
+pub mod rig;
 pub mod simulation;

@@ -68,8 +68,9 @@ fn derived_state_is_f_of_source_whatever_fails() {
         if !report.divergences.is_empty() {
             println!("seed {seed}: {}", report.divergences.join("; "));
             wrong.get_or_insert(report.explain());
+        } else {
+            assert!(report.changes >= 20, "seed {seed} has {} changes", report.changes);
         }
-        assert!(report.changes >= 20, "seed {seed} has {} changes", report.changes);
         changes += u64::from(report.changes);
         report.fired.iter().for_each(|(kind, count)| *fired.entry(kind).or_default() += count);
     }

@@ -1,11 +1,13 @@
 //! The command `brigade`: try, run and operate Bucket Brigade. One file for each command.
 
 mod binary;
+mod call;
 mod config;
 mod decode;
 mod demo;
 mod failure;
 mod functions;
+mod invoke;
 mod live;
 mod names;
 mod print;
@@ -35,6 +37,7 @@ enum Command {
     Config(config::Arguments),
     Decode(decode::Arguments),
     Demo(demo::Arguments),
+    Invoke(invoke::Arguments),
     Thumbnail(thumbnail::Arguments),
     Up(up::Arguments),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Config(arguments) => config::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Demo(arguments) => waiting(demo::run(&arguments)),
+        Command::Invoke(arguments) => waiting(invoke::run(&arguments)),
         Command::Thumbnail(arguments) => thumbnail::run(&arguments),
         Command::Up(arguments) => waiting(up::run(&arguments)),
     };

@@ -79,10 +79,17 @@ async fn invoke(process: &Process, invocation: LambdaEvent<Value>) -> Result<Val
     }
 }
 
-/// The time until `deadline_ms`, Lambda's deadline in milliseconds since 1970.
+/// A deadline before this (in 1973) is no point in time.
+const FIRST_DEADLINE_MS: u64 = 100_000_000_000;
+
+/// The time until `deadline_ms`, Lambda's deadline in milliseconds since 1970. (cargo-lambda's host sends the milliseconds
+/// that are left instead.)
 fn left(deadline_ms: u64) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Duration::from_millis(deadline_ms).saturating_sub(now)
+    let deadline = Duration::from_millis(deadline_ms);
+    if deadline_ms < FIRST_DEADLINE_MS {
+        return deadline;
+    }
+    deadline.saturating_sub(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 fn wall_clock() -> OffsetDateTime {

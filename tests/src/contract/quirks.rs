@@ -2,7 +2,7 @@
 
 use super::Quirk;
 
-/// moto 5.2.5 (`moto_server`) without the Python package `awscrt`.
+/// moto 5.2.5 (`moto_server`), with or without the Python package `awscrt`.
 pub const MOTO: &[Quirk] = &[
     Quirk {
         case: "objects::the_checksum_is_of_the_full_object",
@@ -12,7 +12,7 @@ pub const MOTO: &[Quirk] = &[
     Quirk {
         case: "reads::a_range_outside_is_refused",
         documented: "416 InvalidRange where no byte of the range exists",
-        here: "answers one of these with success",
+        here: "bytes=-1 of an empty object is 200; the others are 416",
     },
     Quirk {
         case: "versions::a_removal_leaves_a_marker_that_can_be_undone",
@@ -22,32 +22,32 @@ pub const MOTO: &[Quirk] = &[
     Quirk {
         case: "versions::a_marker_has_no_content",
         documented: "405 MethodNotAllowed for a version id that names a delete marker, on GET and HEAD",
-        here: "one of them is 404",
+        here: "GET is 404 NoSuchVersion; HEAD is 405",
     },
     Quirk {
         case: "copies::a_copy_needs_its_source_unchanged",
         documented: "412 where x-amz-copy-source-if-match does not hold",
-        here: "ignores the header",
+        here: "ignores the header and copies",
     },
     Quirk {
         case: "copies::a_copy_needs_its_destination_as_expected",
         documented: "CopyObject takes If-Match and If-None-Match for the destination",
-        here: "ignores one of them",
+        here: "ignores both",
     },
     Quirk {
         case: "multipart::parts_must_exist_and_be_in_order",
         documented: "InvalidPart and InvalidPartOrder on CompleteMultipartUpload",
-        here: "completes one of the lists",
+        here: "completes a list out of order; a wrong etag and an absent part are InvalidPart",
     },
     Quirk {
         case: "multipart::a_completion_that_expects_an_etag_is_refused_when_stale",
         documented: "CompleteMultipartUpload takes If-Match",
-        here: "ignores it",
+        here: "ignores it and completes",
     },
     Quirk {
         case: "multipart::an_aborted_upload_is_gone",
         documented: "404 NoSuchUpload for a part of an upload that was aborted",
-        here: "a 5xx",
+        here: "500",
     },
     Quirk {
         case: "batch::a_batch_removal_answers_each_key_in_order",

@@ -30,6 +30,9 @@ const KMS_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/simulated";
 const LATEST_LANDING: Duration = Duration::from_secs(890);
 /// Steps of an episode; one that needs more does not come to rest.
 const MAX_STEPS: u64 = 60_000;
+/// How long invocations with the old configuration still begin after a deployment. Were it longer than a late look waits,
+/// the old one could take that look, and leave an output that only the new one knows.
+const OVERLAP: Duration = Duration::from_secs(300);
 /// Steps that an invocation stalls at most.
 const MAX_STALL: u64 = 150;
 
@@ -89,6 +92,8 @@ struct World {
     changes: u32,
     /// The new configuration is deployed; the old one still serves some invocations until it has drained.
     deployed: bool,
+    /// From then on no new invocation has the old configuration.
+    overlap_ends: Instant,
     drained: bool,
     /// Faults have ceased, until all is at rest.
     quiet: bool,
@@ -123,6 +128,7 @@ impl World {
             random: fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9).wrapping_add(1)),
             drained: scenario.deploy_after.is_none(),
             deployed: false,
+            overlap_ends: Instant::now(),
             scenario,
             sabotage,
             store,
@@ -291,7 +297,7 @@ impl World {
             return;
         }
         self.invoked += 1;
-        let old = !self.deployed || (!self.drained && self.random.bool());
+        let old = !self.deployed || (!self.drained && Instant::now() < self.overlap_ends && self.random.bool());
         let config = if old { &self.configs[0] } else { &self.configs[1] };
         let ids: Vec<String> =
             messages.iter().map(|m| format!("{} (receive {})", m.id.as_deref().unwrap_or_default(), m.receive_count)).collect();
@@ -383,6 +389,7 @@ impl World {
             self.timeline.note("another configuration is deployed".to_owned());
             self.queues.fire("deployment");
             self.deployed = true;
+            self.overlap_ends = Instant::now() + OVERLAP;
         }
     }
 
