@@ -52,6 +52,7 @@ pub struct Clients {
     path_style: bool,
     s3: OnceLock<aws_sdk_s3::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
+    #[cfg(feature = "sns")]
     sns: OnceLock<aws_sdk_sns::Client>,
 }
 
@@ -87,7 +88,14 @@ impl Clients {
     }
 
     fn new(config: SdkConfig, path_style: bool) -> Self {
-        Self { config, path_style, s3: OnceLock::new(), sqs: OnceLock::new(), sns: OnceLock::new() }
+        Self {
+            config,
+            path_style,
+            s3: OnceLock::new(),
+            sqs: OnceLock::new(),
+            #[cfg(feature = "sns")]
+            sns: OnceLock::new(),
+        }
     }
 
     /// A store on S3. `owners`: see [`S3Store::new`].
@@ -112,6 +120,7 @@ impl Clients {
     }
 
     /// The SNS client itself.
+    #[cfg(feature = "sns")]
     pub fn sns(&self) -> &aws_sdk_sns::Client {
         let config = || aws_sdk_sns::config::Builder::from(&self.config).interceptor(TraceHeader).build();
         self.sns.get_or_init(|| aws_sdk_sns::Client::from_conf(config()))

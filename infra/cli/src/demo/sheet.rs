@@ -137,7 +137,7 @@ fn write(sheet: &mut RgbImage, (middle, top): (u32, u32), text: &str, colour: [u
         letters.truncate(room.saturating_sub(2));
         letters.extend("..".chars());
     }
-    let width = u32::try_from(letters.len()).unwrap_or(0) * step - DOT.min(step);
+    let width = (u32::try_from(letters.len()).unwrap_or(0) * step).saturating_sub(DOT);
     let mut left = middle.saturating_sub(width / 2);
     for letter in letters {
         for (row, dots) in (0_u32..font::HEIGHT).zip(font::rows(letter)) {
