@@ -127,7 +127,7 @@ fn config() -> Config {
 }
 
 /// What became of each record, what was sent, and what was answered.
-async fn verdicts(invocation: &Invocation) -> String {
+async fn verdicts(payload: &serde_json::Value, invocation: &Invocation) -> String {
     let config = config();
     let worker = Thumbnail::new(&config, Arc::new(store(&events(invocation)).await));
     let (queue, lines, pace) = (Recorded::default(), Verdicts::default(), Pace::new());
@@ -142,7 +142,7 @@ async fn verdicts(invocation: &Invocation) -> String {
             let codes: Vec<String> = reply.results.iter().map(|result| format!("{:?}", result.result_code)).collect();
             codes.join(" ")
         }
-        Invocation::Direct(decoded) => match run_direct(setup, decoded, deadline, now).await {
+        Invocation::Direct(decoded) => match run_direct(setup, payload, decoded, deadline, now).await {
             Ok(_) => "ok".to_owned(),
             Err(error) => format!("error: {error}"),
         },
@@ -164,7 +164,7 @@ fn failures(messages: &[Message], failures: Result<Vec<String>, String>) -> Stri
 async fn every_record_of_the_corpus_has_its_verdict() {
     let mut all = String::new();
     for (name, payload) in corpus() {
-        writeln!(all, "{name}\n{}", verdicts(&Invocation::from_value(&payload)).await).unwrap();
+        writeln!(all, "{name}\n{}", verdicts(&payload, &Invocation::from_value(&payload)).await).unwrap();
     }
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!("verdicts", all);

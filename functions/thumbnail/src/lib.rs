@@ -16,7 +16,7 @@ use brigade::config::{Mode, Span};
 use brigade::derived::{Request, reconcile};
 use brigade::event::{ObjectEvent, ObjectKey};
 use brigade::storage::{Location, Store};
-use brigade::verdict::{Outcome, worst};
+use brigade::verdict::{Outcome, Verdict, worst};
 use brigade::worker::Worker;
 
 pub use config::{
@@ -66,11 +66,14 @@ impl Worker for Thumbnail {
         if let Some(region) = &event.region {
             self.store.hint_region(&event.bucket, region);
         }
-        let outcome = self.reconcile(event, &event.key, deadline).await;
-        let Some(other) = &event.other_key else { return outcome };
+        let mut outcome = Outcome::from(Verdict::skip("not-mine", "outside of BRIGADE_INPUT"));
         // Both readings of the key are looked at: whichever names no object has nothing to be removed either.
-        let second = self.reconcile(event, other, deadline).await;
-        let look_again = outcome.look_again || second.look_again;
-        Outcome { verdict: worst([outcome.verdict, second.verdict]), look_again, figures: outcome.figures }
+        let readings = std::iter::once(&event.key).chain(&event.other_key);
+        for key in readings.filter(|key| self.input.iter().any(|span| span.contains(&event.bucket, key))) {
+            let one = self.reconcile(event, key, deadline).await;
+            let look_again = outcome.look_again || one.look_again;
+            outcome = Outcome { verdict: worst([outcome.verdict, one.verdict]), look_again, figures: one.figures };
+        }
+        outcome
     }
 }

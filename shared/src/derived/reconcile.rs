@@ -160,7 +160,15 @@ impl Run<'_> {
         let places = if names_are_known { Where::Named(self.derive.segments()) } else { Where::Anywhere };
         let observed = match observe(self.store, template, places, source).await {
             Ok(observed) => observed,
-            Err(LookError::Key(error)) => return Ok(settled(Verdict::park("derived-key-too-long", error.to_string()))),
+            // Such a source can't have derived objects: when it is gone, there is nothing to do.
+            Err(LookError::Key(error)) => {
+                let gone = head(self.store, source).await?.is_none();
+                return Ok(settled(if gone {
+                    Verdict::Done
+                } else {
+                    Verdict::park("derived-key-too-long", error.to_string())
+                }));
+            }
             Err(LookError::Store(error)) => return Err(error),
         };
         let mark = owner_mark(source);
@@ -174,6 +182,10 @@ impl Run<'_> {
         }
         match head(self.store, source).await? {
             None => self.remove_all(&observed).await,
+            // Somebody has put an output where a source was: `f` of it is nothing, and what the source left goes.
+            Some(meta) if meta.metadata.contains_key(SOURCE) && !observed.objects.is_empty() => {
+                self.remove_all(&observed).await
+            }
             Some(meta) => self.make_current(&observed, meta, mark).await,
         }
     }

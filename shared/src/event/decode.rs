@@ -11,6 +11,9 @@ use super::{Decoded, Envelope, Layer, Malformed, Record, batch, eventbridge, not
 /// How many SNS notifications may be nested in one another. A document that goes deeper is malformed.
 pub const MAX_SNS_DEPTH: usize = 4;
 
+/// Records of one document that are looked at. S3 sends one; what has more than this is parked as a whole.
+pub const MAX_RECORDS: usize = 10_000;
+
 /// What the documents themselves do not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DecodeOptions {
@@ -140,7 +143,12 @@ fn each(
 ) {
     let before = out.len();
     let walked = document.need(name).and_then(|list| {
-        list.items()?.for_each(|item| one(&item, envelope.clone(), out));
+        for item in list.items()? {
+            if out.len() >= MAX_RECORDS {
+                return Err(list.refuse(format!("more than {MAX_RECORDS} records; the rest is not looked at")));
+            }
+            one(&item, envelope.clone(), out);
+        }
         if out.len() == before { Err(list.refuse("an empty list".into())) } else { Ok(()) }
     });
     if let Err(malformed) = walked {

@@ -122,6 +122,8 @@ pub fn kind_of(code: Option<&str>, status: Option<u16>, message: &str) -> ErrorK
         "SlowDown" | "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "TooManyRequests" | "RequestThrottled" => {
             Throttled
         }
+        // A redirect to another region that could not be followed: the next try knows the region.
+        "PermanentRedirect" | "TemporaryRedirect" | "Redirect" | "AuthorizationHeaderMalformed" => Unavailable,
         "InternalError" | "ServiceUnavailable" | "RequestTimeout" | "RequestTimeTooSkewed" | "IncompleteBody" => Unavailable,
         // S3's code for more than 10 tags.
         "BadRequest" if message.contains("tags") => Invalid,
@@ -135,6 +137,7 @@ fn kind_of_status(status: Option<u16>) -> ErrorKind {
     use ErrorKind::*;
     match status {
         Some(304) => NotModified,
+        Some(301 | 307) => Unavailable,
         Some(403) => AccessDenied,
         Some(404) => NotFound,
         Some(405) => DeleteMarker,

@@ -4,6 +4,7 @@
 //! So does `If-Match`, and a completed upload is gone (404) when it is completed again. The client can't tell that from a
 //! write of somebody else's, unless the object says whose it is. [`OwnWrites`] makes it say so.
 
+use std::hash::{BuildHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -52,7 +53,9 @@ impl<S: Store> OwnWrites<S> {
 
     /// [`OwnWrites::new`] with nonces that no other process has.
     pub fn seeded_by_system(store: S) -> Self {
-        Self::new(store, fastrand::Rng::new())
+        // The standard library seeds its hash maps from the system's randomness; fastrand's own seed is clock and thread.
+        let seed = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        Self::new(store, fastrand::Rng::with_seed(seed))
     }
 
     /// The store inside.

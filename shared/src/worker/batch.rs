@@ -39,7 +39,7 @@ pub async fn run_messages(
     now: impl Fn() -> OffsetDateTime,
 ) -> BatchResult {
     let decoded: Vec<Vec<Decoded>> = messages.iter().map(Message::decode).collect();
-    let all: Vec<Decoded> = decoded.iter().flatten().cloned().collect();
+    let all: Vec<&Decoded> = decoded.iter().flatten().collect();
     let mut ends = settle(setup, &all, deadline).await.into_iter();
     let grouped: Vec<_> =
         messages.iter().zip(&decoded).map(|(m, records)| (m, records, ends.by_ref().take(records.len()).collect())).collect();
@@ -62,7 +62,8 @@ fn hold_back_groups(finished: &mut [Finished<'_>]) {
         if matches!(one.verdict, Verdict::Retry(..)) {
             held.insert(group);
         } else if held.contains(group) {
-            one.verdict = Verdict::Retry(Reason::new("fifo-order", "an earlier message of the group is given back"), None);
+            let held_back = Verdict::Retry(Reason::new("fifo-order", "an earlier message of the group is given back"), None);
+            one.give_back(&held_back);
         }
     }
 }

@@ -25,7 +25,7 @@ pub async fn run_job(setup: Setup<'_>, job: &BatchJob, deadline: Deadline, now: 
         .iter()
         .map(|task| Decoded { envelope: envelope.clone(), record: task.record.clone().map(Record::Object) })
         .collect();
-    let settled = settle(setup, &records, deadline).await;
+    let settled = settle(setup, &records.iter().collect::<Vec<_>>(), deadline).await;
     report(setup, &records, &settled, now());
     let results = job.tasks.iter().zip(&settled).map(|(task, settled)| TaskResult {
         task_id: task.task_id.clone(),
@@ -42,18 +42,17 @@ pub async fn run_job(setup: Setup<'_>, job: &BatchJob, deadline: Deadline, now: 
 /// Runs a direct invocation: the verdict of each record, or `Err` where one must be tried again by whoever invoked.
 pub async fn run_direct(
     setup: Setup<'_>,
+    payload: &Value,
     records: &[Decoded],
     deadline: Deadline,
     now: impl Fn() -> OffsetDateTime,
 ) -> Result<Value, String> {
-    let mut settled = settle(setup, records, deadline).await;
+    let mut settled = settle(setup, &records.iter().collect::<Vec<_>>(), deadline).await;
     for (record, end) in records.iter().zip(&mut settled) {
         if let Verdict::Park(reason) = &end.outcome.verdict {
-            // What could not be decoded has no document to copy; the caller still has it, and reads the reason here.
-            let body = event_of(record).map(|event| to_notification(event).to_string());
-            if let Some(body) = body
-                && let Some(refused) = park_copy(setup, None, &body, &BTreeMap::new(), reason, deadline).await
-            {
+            // What could not be decoded is parked as the whole payload: S3 and SNS, which call without waiting, keep none.
+            let body = event_of(record).map_or_else(|| payload.to_string(), |event| to_notification(event).to_string());
+            if let Some(refused) = park_copy(setup, None, &body, &BTreeMap::new(), reason, deadline).await {
                 end.outcome.verdict = refused;
             }
         }

@@ -10,12 +10,19 @@ use tokio::time::{Instant, timeout_at};
 use super::Setup;
 use crate::budget::Deadline;
 use crate::event::{BucketName, Decoded, ObjectEvent, ObjectKey, Record};
-use crate::verdict::{Outcome, Reason, Verdict};
+use crate::verdict::{Outcome, Verdict};
 
 /// The code of records that there was no time to start.
 pub(super) const UNSTARTED: &str = "unstarted";
 /// What a log line tells of a panic, in characters.
 const PANIC_DETAIL: usize = 200;
+
+/// What records are put together by: the object, and the other reading of its key where there is one.
+type Object<'a> = (&'a BucketName, &'a ObjectKey, Option<&'a ObjectKey>);
+
+fn object(event: &ObjectEvent) -> Object<'_> {
+    (&event.bucket, &event.key, event.other_key.as_ref())
+}
 
 /// A record's end.
 #[derive(Clone, Debug)]
@@ -27,12 +34,13 @@ pub(super) struct Settled {
 }
 
 /// Settles every record, in the order given. Records that name one object are settled together, by its newest event.
-pub(super) async fn settle(setup: Setup<'_>, records: &[Decoded], deadline: Deadline) -> Vec<Settled> {
+pub(super) async fn settle(setup: Setup<'_>, records: &[&Decoded], deadline: Deadline) -> Vec<Settled> {
+    let whole = deadline.left();
     // In the order of arrival, so that what is left unstarted is what came last, whatever its name.
     let mut objects: Vec<&ObjectEvent> = Vec::new();
-    let mut places: BTreeMap<(&BucketName, &ObjectKey), usize> = BTreeMap::new();
-    for event in records.iter().filter_map(event_of).filter(|event| takes(setup, event)) {
-        let place = *places.entry((&event.bucket, &event.key)).or_insert(objects.len());
+    let mut places: BTreeMap<Object<'_>, usize> = BTreeMap::new();
+    for event in records.iter().copied().filter_map(event_of).filter(|event| takes(setup, event)) {
+        let place = *places.entry(object(event)).or_insert(objects.len());
         match objects.get_mut(place) {
             Some(newest) if is_newer(event, newest) => *newest = event,
             Some(_) => {}
@@ -42,15 +50,14 @@ pub(super) async fn settle(setup: Setup<'_>, records: &[Decoded], deadline: Dead
     // The futures are made before the first await: a closure that is kept across one would have to hold for every lifetime.
     let work: Vec<_> = objects
         .into_iter()
-        .map(|event| async move { ((&event.bucket, &event.key), settle_one(setup, event, deadline).await) })
+        .map(|event| async move { (object(event), settle_one(setup, event, deadline, whole).await) })
         .collect();
-    let ends: BTreeMap<(&BucketName, &ObjectKey), Settled> =
-        stream::iter(work).buffer_unordered(setup.common.concurrency).collect().await;
+    let ends: BTreeMap<Object<'_>, Settled> = stream::iter(work).buffer_unordered(setup.common.concurrency).collect().await;
     let end_of = |record: &Decoded| match at_the_door(setup, record) {
         Some(verdict) => Settled { outcome: verdict.into(), took: Duration::ZERO, handled: false },
-        None => event_of(record).and_then(|e| ends.get(&(&e.bucket, &e.key))).cloned().unwrap_or_else(unstarted),
+        None => event_of(record).and_then(|e| ends.get(&object(e))).cloned().unwrap_or_else(unstarted),
     };
-    records.iter().map(end_of).collect()
+    records.iter().copied().map(end_of).collect()
 }
 
 /// Verdicts that need no look at any state.
@@ -81,12 +88,15 @@ fn is_newer(event: &ObjectEvent, than: &ObjectEvent) -> bool {
 }
 
 fn unstarted() -> Settled {
-    let verdict = Verdict::Retry(Reason::new(UNSTARTED, "no time left in this invocation"), Some(Duration::ZERO));
+    let verdict = Verdict::retry(UNSTARTED, "no time left in this invocation");
     Settled { outcome: verdict.into(), took: Duration::ZERO, handled: false }
 }
 
-async fn settle_one(setup: Setup<'_>, event: &ObjectEvent, deadline: Deadline) -> Settled {
-    if setup.pace.estimate() > deadline.left() {
+async fn settle_one(setup: Setup<'_>, event: &ObjectEvent, deadline: Deadline, whole: Duration) -> Settled {
+    // However slow the last records were, in the first half of an invocation one is always started: else a single slow
+    // one would keep this process from ever starting, and learning, again.
+    let left = deadline.left();
+    if left.is_zero() || setup.pace.estimate().min(whole / 2) > left {
         return unstarted();
     }
     let begun = Instant::now();

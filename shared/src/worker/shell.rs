@@ -74,7 +74,7 @@ async fn invoke(process: &Process, invocation: LambdaEvent<Value>) -> Result<Val
             Ok(serde_json::json!({"batchItemFailures": items}))
         }
         Invocation::Batch(job) => Ok(serde_json::to_value(run_job(setup, &job, deadline, wall_clock).await)?),
-        Invocation::Direct(records) => Ok(run_direct(setup, &records, deadline, wall_clock).await?),
+        Invocation::Direct(records) => Ok(run_direct(setup, &invocation.payload, &records, deadline, wall_clock).await?),
         Invocation::Refused(malformed) => Err(format!("the invocation cannot be answered: {malformed}").into()),
     }
 }

@@ -16,12 +16,14 @@ mod contents;
 mod gate;
 mod invocation;
 mod queue;
+mod report;
 mod sabotage;
 mod scenario;
 mod timeline;
 mod witness;
 mod world;
 
+pub use report::Report;
 pub use sabotage::Sabotage;
 pub use scenario::Scenario;
-pub use world::{Report, run};
+pub use world::run;

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::contents::{contents, expected, of_size};
 use super::invocation::{Invocation, Start};
 use super::queue::{PARKED_URL, Queues};
+use super::report::Report;
 use super::sabotage::Sabotage;
 use super::scenario::Scenario;
 use super::timeline::Timeline;
@@ -24,7 +25,7 @@ use super::witness::Witness;
 use crate::invariants::{Objects, derived_is_f_of_source, nothing_is_left, read_all, rejected_sources_are_parked};
 
 const SOURCES: &str = "photos";
-const DERIVED: &str = "derived";
+pub(super) const DERIVED: &str = "derived";
 const KMS_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/simulated";
 /// Nothing lands later than this after it was sent: S3 refuses older signatures.
 const LATEST_LANDING: Duration = Duration::from_secs(890);
@@ -35,39 +36,6 @@ const MAX_STEPS: u64 = 60_000;
 const OVERLAP: Duration = Duration::from_secs(300);
 /// Steps that an invocation stalls at most.
 const MAX_STALL: u64 = 150;
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Report {
-    /// The run's seed.
-    pub seed: u64,
-    /// What was not as it must be; empty if all was.
-    pub divergences: Vec<String>,
-    /// What happened, one line each.
-    pub timeline: Vec<String>,
-    /// How often each kind of fault happened.
-    pub fired: BTreeMap<&'static str, u64>,
-    /// Changes of sources.
-    pub changes: u32,
-}
-
-impl Report {
-    /// Faults of all kinds together.
-    pub fn faults(&self) -> u64 {
-        self.fired.values().sum()
-    }
-
-    /// The seed, what is wrong, and the last part of the timeline, without looks at derived objects.
-    pub fn explain(&self) -> String {
-        const LAST: usize = 150;
-        let is_look =
-            |line: &str| ["HeadObject", "GetObject"].iter().any(|name| line.contains(&format!("{name} s3://{DERIVED}")));
-        let lines: Vec<&str> = self.timeline.iter().map(String::as_str).filter(|line| !is_look(line)).collect();
-        let last = lines.get(lines.len().saturating_sub(LAST)..).unwrap_or_default();
-        let what = self.divergences.join("\n  ");
-        format!("seed {}:\n  {what}\nthe end of its timeline:\n{}", self.seed, last.join("\n"))
-    }
-}
 
 /// Runs a scenario to its end. The same scenario gives the same report.
 pub async fn run(scenario: &Scenario, sabotage: Option<Sabotage>) -> Report {

@@ -52,7 +52,8 @@ impl Limits {
 /// admission, not a measurement.
 pub fn memory_estimate(header: &Header, settings: &Settings) -> u64 {
     const FIXED: u64 = 1 << 20;
-    let pixels = u64::from(header.width) * u64::from(header.height);
+    // A header may claim anything; a million million pixels is more than any memory, and what follows can't overflow.
+    let pixels = (u64::from(header.width) * u64::from(header.height)).min(1 << 40);
     let depth = u64::from(header.depth.div_ceil(8).max(1));
     let channels = u64::from(header.channels);
     let decode = match (&header.coding, header.format) {

@@ -24,11 +24,15 @@ impl S3Store {
         E: ProvideErrorMetadata + std::error::Error + 'static,
         F: Future<Output = std::result::Result<T, SdkError<E>>> + Send,
     {
-        let mut failed = match send(self.regions.client(bucket)).await {
+        let client = self.regions.client(bucket);
+        let asked = client.config().region().cloned();
+        let mut failed = match send(client).await {
             Ok(answer) => return Ok(answer),
             Err(error) => failure(&error),
         };
-        if is_elsewhere(&failed) && failed.region.as_ref().is_some_and(|region| self.regions.learn(bucket, region)) {
+        // Compared with where this request went: another one may have learnt the region in the meantime.
+        let elsewhere = failed.region.as_ref().filter(|region| asked.as_ref().map(AsRef::as_ref) != Some(region.as_str()));
+        if is_elsewhere(&failed) && elsewhere.is_some_and(|region| self.regions.learn(bucket, region)) {
             failed = match send(self.regions.client(bucket)).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => failure(&error),

@@ -74,14 +74,18 @@ impl Lines for Recorder {
 const PARKED: (&str, &str) = ("BRIGADE_PARKED", "https://sqs/1/parked");
 
 async fn run(recorder: &Recorder, extra: &[(&str, &str)], messages: &[Message]) -> (BatchResult, Vec<String>) {
+    run_at(&Pace::new(), recorder, extra, messages).await
+}
+
+/// A batch of a process that has had others.
+async fn run_at(pace: &Pace, recorder: &Recorder, extra: &[(&str, &str)], messages: &[Message]) -> (BatchResult, Vec<String>) {
     let environment: Environment =
         [("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_LOG", "all")].into_iter().chain(extra.iter().copied()).collect();
     let mut reader = Reader::new(&environment, &[COMMON]);
     let common = Common::read(&mut reader, &environment);
     let common = reader.finish(common).unwrap();
     let worker = Obedient(common.input.clone(), Mutex::default());
-    let pace = Pace::new();
-    let setup = Setup { worker: &worker, common: &common, queue: recorder, endpoint: None, pace: &pace, lines: recorder };
+    let setup = Setup { worker: &worker, common: &common, queue: recorder, endpoint: None, pace, lines: recorder };
     let result = run_messages(setup, messages, Deadline::after(Duration::from_secs(10)), || OffsetDateTime::UNIX_EPOCH).await;
     let seen = worker.1.lock().unwrap().clone();
     (result, seen)
@@ -209,6 +213,41 @@ async fn a_received_again_or_uncertain_key_is_looked_at_once_more() {
     assert_eq!(keys.len(), 2);
     assert!(keys[0].contains("uncertain") && keys[1].contains("again"), "{keys:?}");
     assert!(sent.iter().all(|(url, m)| url.ends_with("/123456789012/work") && m.delay_seconds == 900));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_look_that_is_received_twice_queues_no_other() {
+    let recorder = Recorder::default();
+    let attributes = BTreeMap::from([("brigade-late-look".to_owned(), "1".to_owned())]);
+    let (result, _) = run(&recorder, &[], &[Message { receive_count: 2, attributes, ..on("a") }]).await;
+    assert!(ids(&result).is_empty());
+    assert!(recorder.sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_slow_record_does_not_keep_the_process_from_working_on() {
+    let pace = Pace::new();
+    let (first, _) = run_at(&pace, &Recorder::default(), &[], &[on("slow")]).await;
+    assert_eq!(ids(&first), ["slow"]);
+    let (second, seen) = run_at(&pace, &Recorder::default(), &[], &[on("a"), on("b")]).await;
+    assert!(ids(&second).is_empty());
+    assert_eq!(seen, ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_started_again_waits_before_it_comes_back() {
+    let recorder = Recorder::default();
+    let again = Message { receive_count: 3, ..on("z") };
+    run(&recorder, &[("BRIGADE_CONCURRENCY", "1")], &[on("slow"), again]).await;
+    assert!(recorder.visibility.lock().unwrap().iter().any(|(handle, seconds)| handle == "handle-z" && *seconds >= 15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_back_is_counted_as_that() {
+    let recorder = Recorder { refuse: true, ..Recorder::default() };
+    let (result, _) = run(&recorder, &[PARKED], &[on("uncertain")]).await;
+    assert_eq!((result.tally.done, result.tally.retried), (0, 1));
+    assert!(recorder.lines.lock().unwrap().iter().any(|line| line["reason"] == "late-look-failed"));
 }
 
 #[tokio::test(start_paused = true)]
