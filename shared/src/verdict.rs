@@ -117,6 +117,14 @@ pub struct Outcome {
     pub figures: Vec<(&'static str, u64)>,
 }
 
+impl Outcome {
+    /// This and another one of the same record: the worse verdict, and the figures together.
+    pub fn and(self, other: Self) -> Self {
+        let figures = self.figures.iter().zip(&other.figures).map(|((name, a), (_, b))| (*name, a + b)).collect();
+        Self { verdict: worst([self.verdict, other.verdict]), look_again: self.look_again || other.look_again, figures }
+    }
+}
+
 impl From<Verdict> for Outcome {
     fn from(verdict: Verdict) -> Self {
         Self { verdict, look_again: false, figures: Vec::new() }

@@ -16,7 +16,7 @@ use brigade::config::{Mode, Span};
 use brigade::derived::{Request, reconcile};
 use brigade::event::{ObjectEvent, ObjectKey};
 use brigade::storage::{Location, Store};
-use brigade::verdict::{Outcome, Verdict, worst};
+use brigade::verdict::{Outcome, Verdict};
 use brigade::worker::Worker;
 
 pub use config::{
@@ -66,14 +66,16 @@ impl Worker for Thumbnail {
         if let Some(region) = &event.region {
             self.store.hint_region(&event.bucket, region);
         }
-        let mut outcome = Outcome::from(Verdict::skip("not-mine", "outside of BRIGADE_INPUT"));
+        let mut outcome: Option<Outcome> = None;
         // Both readings of the key are looked at: whichever names no object has nothing to be removed either.
         let readings = std::iter::once(&event.key).chain(&event.other_key);
         for key in readings.filter(|key| self.input.iter().any(|span| span.contains(&event.bucket, key))) {
             let one = self.reconcile(event, key, deadline).await;
-            let look_again = outcome.look_again || one.look_again;
-            outcome = Outcome { verdict: worst([outcome.verdict, one.verdict]), look_again, figures: one.figures };
+            outcome = Some(match outcome {
+                None => one,
+                Some(before) => before.and(one),
+            });
         }
-        outcome
+        outcome.unwrap_or_else(|| Verdict::skip("not-mine", "outside of BRIGADE_INPUT").into())
     }
 }
