@@ -54,6 +54,8 @@ pub struct Held {
 impl Memory {
     /// A bound in bytes.
     pub fn new(bytes: u64) -> Self {
+        // In whole KiB, so that what is held, rounded up, never asks for more permits than there are.
+        let bytes = (bytes / 1024).max(1) * 1024;
         let kib = usize::try_from(bytes / 1024).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
         Self { kib: Arc::new(Semaphore::new(kib)), total: bytes }
     }
@@ -97,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_the_bound_runs_alone() {
-        let memory = Memory::new(10 * 1024);
+        let memory = Memory::new(10 * 1024 + 1);
         let _all = memory.hold(1 << 40).await;
         assert!(futures::poll!(Box::pin(memory.hold(1))).is_pending());
     }

@@ -1,6 +1,6 @@
 //! `brigade config`: the variables of a function, and whether this environment would do.
 
-use brigade::config::{Environment, Mistakes};
+use brigade::config::{COMMON, Environment, Mistakes, markdown_table};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let text = match (arguments.json, arguments.markdown) {
         (true, _) => declared_json(function).to_string(),
-        (_, true) => markdown(function),
+        (_, true) => markdown_table(&[COMMON, function.variables]),
         _ => plain(function),
     };
     Ok(print::line(text)?)
@@ -49,16 +49,6 @@ fn declared_json(function: &Function) -> Value {
         json!({"name": v.name, "default": fallback, "meaning": v.meaning, "example": v.example})
     });
     json!({"function": function.name, "variables": variables.collect::<Vec<_>>()})
-}
-
-fn markdown(function: &Function) -> String {
-    let escape = |text: &str| text.replace('|', "\\|");
-    let rows = function.declared().map(|v| {
-        let fallback = escape(&v.fallback.describe());
-        format!("| `{}` | {} | {fallback} | `{}` |", v.name, escape(v.meaning), escape(v.example))
-    });
-    let heading = ["| variable | meaning | default | example |", "|---|---|---|---|"].map(str::to_owned);
-    heading.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }
 
 fn plain(function: &Function) -> String {

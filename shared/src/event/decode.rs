@@ -11,7 +11,8 @@ use super::{Decoded, Envelope, Layer, Malformed, Record, batch, eventbridge, not
 /// How many SNS notifications may be nested in one another. A document that goes deeper is malformed.
 pub const MAX_SNS_DEPTH: usize = 4;
 
-/// Records of one document that are looked at. S3 sends one; what has more than this is parked as a whole.
+/// Records of one document that are looked at. S3 sends one; of a longer document the first ones are, and one fault stands
+/// for the rest: its message is parked after them.
 pub const MAX_RECORDS: usize = 10_000;
 
 /// What the documents themselves do not tell.
