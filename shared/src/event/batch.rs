@@ -36,7 +36,7 @@ pub struct BatchTask {
 }
 
 impl BatchJob {
-    /// The reply with these results. A missing key of the manifest counts as `missing_keys`.
+    /// The reply with these results. A task that `results` leaves out counts as `missing_keys`.
     pub fn reply(&self, missing_keys: ResultCode, results: Vec<TaskResult>) -> BatchReply {
         BatchReply {
             invocation_schema_version: self.schema.clone(),

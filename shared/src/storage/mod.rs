@@ -1,6 +1,6 @@
 //! The storage core: a narrow [`Store`] in S3's own words, and the stores behind it.
 //!
-//! One contract suite (`tests/contract`) runs on every store, so that the embedded one can stand in for S3 in tests.
+//! One contract suite (`tests/src/contract`) runs on every store, so that the embedded one can stand in for S3 in tests.
 
 mod bounded;
 pub mod embedded;
