@@ -87,7 +87,7 @@ fn the_command_line_sees_what_the_function_sees() {
             Invocation::Messages(messages) => messages.iter().flat_map(Message::decode).collect(),
             Invocation::Direct(decoded) => decoded,
             // The reply's own fields are no records; `brigade decode` shows the tasks.
-            Invocation::Batch(_) | Invocation::Refused(_) => continue,
+            Invocation::Batch(_) | Invocation::Refused(_) | Invocation::Scheduled => continue,
         };
         let sound = |decoded: &[Decoded]| decoded.iter().filter(|item| item.record.is_ok()).cloned().collect::<Vec<_>>();
         let printed = decode_document(&text);
@@ -191,6 +191,7 @@ fn check_invocation(payload: &Value, context: &str) {
             assert!(job.tasks.iter().all(|task| !task.task_id.is_empty()), "{context}");
         }
         Invocation::Direct(decoded) => check_items(&decoded),
+        Invocation::Scheduled => {}
         Invocation::Refused(malformed) => assert!(!malformed.reason.is_empty(), "{context}"),
     }
 }
@@ -270,6 +271,7 @@ fn render(invocation: &Invocation) -> String {
             out += "direct\n";
             decoded.iter().for_each(|item| out += &render_item(item));
         }
+        Invocation::Scheduled => out += "scheduled\n",
         Invocation::Refused(malformed) => writeln!(out, "refused {malformed}").unwrap(),
     }
     out

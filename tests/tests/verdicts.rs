@@ -16,7 +16,7 @@ use brigade::budget::Deadline;
 use brigade::event::{BucketName, Decoded, Invocation, Message, ObjectEvent, Record};
 use brigade::storage::{Delete, EmbeddedStore, Location, PutOptions, Store};
 use brigade::worker::queue::{Outgoing, QueueError};
-use brigade::worker::{Lines, Pace, Queue, Setup, run_direct, run_job, run_messages};
+use brigade::worker::{Lines, Pace, Queue, Setup, run_direct, run_job, run_messages, run_schedule};
 use brigade_thumbnail::samples::{Kind, Light, jpeg, scene};
 use brigade_thumbnail::{Config, Thumbnail};
 use bytes::Bytes;
@@ -90,7 +90,7 @@ fn events(invocation: &Invocation) -> Vec<ObjectEvent> {
         Invocation::Messages(messages) => messages.iter().flat_map(|message| objects(&message.decode())).collect(),
         Invocation::Direct(decoded) => objects(decoded),
         Invocation::Batch(job) => job.tasks.iter().filter_map(|task| task.record.clone().ok()).collect(),
-        Invocation::Refused(_) => Vec::new(),
+        Invocation::Refused(_) | Invocation::Scheduled => Vec::new(),
     }
 }
 
@@ -146,6 +146,7 @@ async fn verdicts(payload: &serde_json::Value, invocation: &Invocation) -> Strin
             Ok(_) => "ok".to_owned(),
             Err(error) => format!("error: {error}"),
         },
+        Invocation::Scheduled => format!("scheduled: {}", run_schedule(setup, deadline).await.unwrap()),
         Invocation::Refused(malformed) => format!("refused: {malformed}"),
     };
     let lines = lines.0.into_inner().unwrap().into_iter().chain(queue.0.into_inner().unwrap());

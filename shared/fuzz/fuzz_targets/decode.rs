@@ -13,6 +13,7 @@ fuzz_target!(|text: &str| {
             Invocation::Messages(messages) => messages.iter().for_each(|message| check(&message.decode())),
             Invocation::Direct(decoded) => check(&decoded),
             Invocation::Batch(job) => assert!(!job.tasks.is_empty()),
+            Invocation::Scheduled => {}
             Invocation::Refused(malformed) => assert!(!malformed.reason.is_empty()),
         }
     }

@@ -20,6 +20,8 @@ pub enum Invocation {
     Batch(BatchJob),
     /// S3, SNS, EventBridge or a person invoked the function; also any document that is none of these.
     Direct(Vec<Decoded>),
+    /// EventBridge's scheduler: nothing has happened, something is due.
+    Scheduled,
     /// It is answered by name, and the names are missing: the invocation as a whole must fail.
     Refused(Malformed),
 }
@@ -38,6 +40,10 @@ impl Invocation {
                 Ok(job) => Self::Batch(job),
                 Err(malformed) => Self::Refused(malformed),
             };
+        }
+        // Source: EventBridge user guide, "Events from AWS services": rules on a schedule send this detail type.
+        if records.is_none() && payload.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event") {
+            return Self::Scheduled;
         }
         Self::Direct(decode_value(payload))
     }
@@ -103,6 +109,7 @@ mod tests {
             Invocation::Messages(_) => "messages",
             Invocation::Batch(_) => "batch",
             Invocation::Direct(_) => "direct",
+            Invocation::Scheduled => "scheduled",
             Invocation::Refused(_) => "refused",
         };
         let task = json!({"taskId": "t", "s3Key": "a", "s3Bucket": "b"});
@@ -113,6 +120,7 @@ mod tests {
             (json!({"Records": [{"EventSource": "aws:sns", "Sns": {}}]}), "direct"),
             (json!({"Records": []}), "direct"),
             (json!({"detail-type": "Object Created"}), "direct"),
+            (json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}), "scheduled"),
             (json!({"invocationSchemaVersion": "2.0", "invocationId": "i", "tasks": [task.clone()]}), "batch"),
             (json!({"invocationSchemaVersion": "2.0", "tasks": [task.clone()]}), "refused"),
             (json!({"invocationSchemaVersion": "2.0", "invocationId": "i", "tasks": [task, {"s3Key": "a"}]}), "refused"),

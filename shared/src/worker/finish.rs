@@ -138,7 +138,8 @@ fn late_looks<'a>(message: &Message, records: &'a [Decoded], settled: &[Settled]
 async fn look_later(setup: Setup<'_>, message: &Message, events: Vec<&ObjectEvent>, deadline: Deadline) -> Option<Verdict> {
     let arn = message.queue_arn.as_deref()?;
     // A FIFO queue takes no delay per message; there, sweeping is the net.
-    if arn.ends_with(".fifo") || events.is_empty() || setup.common.mode == Mode::Plan {
+    let none_needed = events.is_empty() || setup.worker.together().is_some() || setup.common.mode == Mode::Plan;
+    if none_needed || arn.ends_with(".fifo") {
         return None;
     }
     let Some(url) = queue_url_of_arn(arn, setup.endpoint) else {

@@ -20,14 +20,14 @@ use async_trait::async_trait;
 use crate::budget::Deadline;
 use crate::config::{Common, Span};
 use crate::event::ObjectEvent;
-use crate::verdict::Outcome;
+use crate::verdict::{Outcome, Verdict};
 
 pub use batch::{BatchResult, run_messages};
 pub use lines::{Lines, StandardOutput};
 pub use pace::Pace;
 pub use park::{PARKED_VERSION, parked};
 pub use queue::Queue;
-pub use reply::{run_direct, run_job};
+pub use reply::{run_direct, run_job, run_schedule};
 #[cfg(feature = "lambda")]
 pub use shell::{Start, fail_start, serve};
 
@@ -44,6 +44,28 @@ pub trait Worker: Send + Sync {
     ///
     /// Several records of a batch that name the same object are handled once, with the newest of them.
     async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome;
+
+    /// The function as one that handles a batch together; then [`Worker::handle`] is a batch of one, and the batch loop
+    /// never calls it. `None`: each object by itself.
+    fn together(&self) -> Option<&dyn Together> {
+        None
+    }
+
+    /// Does what is due without an event: EventBridge's scheduler has invoked the function.
+    async fn on_schedule(&self, _deadline: Deadline) -> Outcome {
+        Verdict::skip("no-schedule", "this function does nothing on a schedule").into()
+    }
+}
+
+/// A function for which one request serves many records, such as a conditional write that claims them all.
+#[async_trait]
+pub trait Together: Send + Sync {
+    /// Handles the records of a batch that the function takes, in the order of their arrival and with whatever repeats
+    /// among them: an outcome for each, in that order. What it does not answer is given back as unstarted.
+    ///
+    /// It ends before `deadline.work_ends()` where it can: after that it is dropped in mid-flight, and all are given back.
+    /// No late look is queued for its records, since whoever claims what it does needs none.
+    async fn handle_all(&self, events: &[&ObjectEvent], deadline: Deadline) -> Vec<Outcome>;
 }
 
 /// What every batch of a process shares.

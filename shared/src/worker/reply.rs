@@ -8,11 +8,11 @@ use time::OffsetDateTime;
 use super::Setup;
 use super::finish::park_copy;
 use super::lines::record_line;
-use super::settle::{Settled, event_of, settle};
+use super::settle::{Settled, event_of, fenced, settle};
 use super::tally::Tally;
 use crate::budget::Deadline;
 use crate::event::{BatchJob, BatchReply, Decoded, Envelope, Layer, Record, ResultCode, TaskResult, to_notification};
-use crate::verdict::Verdict;
+use crate::verdict::{Outcome, Verdict};
 
 /// S3 Batch Operations cuts longer result strings.
 const RESULT_STRING: usize = 1024;
@@ -65,6 +65,24 @@ pub async fn run_direct(
         .map(|end| describe(&end.outcome.verdict))
         .collect();
     if failed.is_empty() { Ok(json!({ "verdicts": verdicts })) } else { Err(failed.join("; ")) }
+}
+
+/// Runs what is due without an event: the verdict, or `Err` where whoever scheduled it must try again.
+pub async fn run_schedule(setup: Setup<'_>, deadline: Deadline) -> Result<Value, String> {
+    let outcome = fenced(setup.worker.on_schedule(deadline), deadline).await.unwrap_or_else(Outcome::from);
+    let verdict = &outcome.verdict;
+    let mut line = json!({"function": setup.worker.name(), "event": "Scheduled", "verdict": verdict.name()});
+    if let Some(members) = line.as_object_mut() {
+        members.extend(verdict.reason().map(|reason| ("reason".to_owned(), reason.code.as_ref().into())));
+        let detail = verdict.reason().map(|reason| reason.detail.as_str()).filter(|detail| !detail.is_empty());
+        members.extend(detail.map(|detail| ("detail".to_owned(), detail.into())));
+        members.extend(outcome.figures.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into())));
+    }
+    setup.lines.line(&line);
+    match verdict {
+        Verdict::Retry(..) => Err(describe(verdict)),
+        _ => Ok(line),
+    }
 }
 
 fn verdict_line(record: &Decoded, end: &Settled) -> Value {

@@ -7,13 +7,15 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
-use super::Setup;
+use super::{Setup, Together};
 use crate::budget::Deadline;
 use crate::event::{BucketName, Decoded, ObjectEvent, ObjectKey, Record};
 use crate::verdict::{Outcome, Verdict};
 
 /// The code of records that there was no time to start.
 pub(super) const UNSTARTED: &str = "unstarted";
+/// The code of what was dropped at the deadline.
+const LATE: &str = "deadline";
 /// What a log line tells of a panic, in characters.
 const PANIC_DETAIL: usize = 200;
 
@@ -33,8 +35,33 @@ pub(super) struct Settled {
     pub(super) handled: bool,
 }
 
-/// Settles every record, in the order given. Records that name one object are settled together, by its newest event.
+/// Settles every record, in the order given.
 pub(super) async fn settle(setup: Setup<'_>, records: &[&Decoded], deadline: Deadline) -> Vec<Settled> {
+    match setup.worker.together() {
+        Some(worker) => settle_together(setup, worker, records, deadline).await,
+        None => settle_each(setup, records, deadline).await,
+    }
+}
+
+/// All records that are taken go to the function at once.
+async fn settle_together(setup: Setup<'_>, worker: &dyn Together, records: &[&Decoded], deadline: Deadline) -> Vec<Settled> {
+    let events: Vec<&ObjectEvent> = records.iter().copied().filter_map(event_of).filter(|event| takes(setup, event)).collect();
+    let begun = Instant::now();
+    let mut outcomes = match fenced(worker.handle_all(&events, deadline), deadline).await {
+        Ok(outcomes) => outcomes,
+        Err(verdict) => vec![verdict.into(); events.len()],
+    }
+    .into_iter();
+    let took = begun.elapsed();
+    let end_of = |record: &Decoded| match at_the_door(setup, record) {
+        Some(verdict) => Settled { outcome: verdict.into(), took: Duration::ZERO, handled: false },
+        None => outcomes.next().map_or_else(unstarted, |outcome| Settled { outcome, took, handled: true }),
+    };
+    records.iter().copied().map(end_of).collect()
+}
+
+/// Records that name one object are settled together, by its newest event.
+async fn settle_each(setup: Setup<'_>, records: &[&Decoded], deadline: Deadline) -> Vec<Settled> {
     let whole = deadline.left();
     // In the order of arrival, so that what is left unstarted is what came last, whatever its name.
     let mut objects: Vec<&ObjectEvent> = Vec::new();
@@ -100,18 +127,28 @@ async fn settle_one(setup: Setup<'_>, event: &ObjectEvent, deadline: Deadline, w
         return unstarted();
     }
     let begun = Instant::now();
-    // The fence: a panic ends this record alone. Nothing of the worker's is used after one but what other records share
-    // through it, which is behind locks that recover.
-    let work = AssertUnwindSafe(setup.worker.handle(event, deadline)).catch_unwind();
-    let outcome = match timeout_at(deadline.work_ends(), work).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Verdict::retry("panic", panic_text(panic.as_ref())).into(),
+    let outcome = match fenced(setup.worker.handle(event, deadline), deadline).await {
+        Ok(outcome) => outcome,
         // Dropping the future has abandoned its requests; one of them may still land.
-        Err(_) => Outcome { look_again: true, ..Verdict::retry("deadline", "not done in this invocation's time").into() },
+        Err(verdict) => Outcome { look_again: is_late(&verdict), ..verdict.into() },
     };
     let took = begun.elapsed();
     setup.pace.learn(took);
     Settled { outcome, took, handled: true }
+}
+
+/// The fence: a panic ends this work alone, and so does the end of its time. Nothing of the worker's is used after a panic
+/// but what other records share through it, which is behind locks that recover.
+pub(super) async fn fenced<T>(work: impl Future<Output = T>, deadline: Deadline) -> Result<T, Verdict> {
+    match timeout_at(deadline.work_ends(), AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(panic)) => Err(Verdict::retry("panic", panic_text(panic.as_ref()))),
+        Err(_) => Err(Verdict::retry(LATE, "not done in this invocation's time")),
+    }
+}
+
+fn is_late(verdict: &Verdict) -> bool {
+    verdict.reason().is_some_and(|reason| reason.code == LATE)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

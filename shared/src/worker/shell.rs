@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{Lines, Pace, Queue, Setup, StandardOutput, Worker, run_direct, run_job, run_messages};
+use super::{Lines, Pace, Queue, Setup, StandardOutput, Worker, run_direct, run_job, run_messages, run_schedule};
 use crate::aws::with_trace;
 use crate::budget::Deadline;
 use crate::config::Common;
@@ -75,6 +75,7 @@ async fn invoke(process: &Process, invocation: LambdaEvent<Value>) -> Result<Val
         }
         Invocation::Batch(job) => Ok(serde_json::to_value(run_job(setup, &job, deadline, wall_clock).await)?),
         Invocation::Direct(records) => Ok(run_direct(setup, &invocation.payload, &records, deadline, wall_clock).await?),
+        Invocation::Scheduled => Ok(run_schedule(setup, deadline).await?),
         Invocation::Refused(malformed) => Err(format!("the invocation cannot be answered: {malformed}").into()),
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{COMMON, Common, Environment, Reader, Span};
 use crate::event::ObjectEvent;
 use crate::verdict::Outcome;
 use crate::worker::queue::{Outgoing, Queue, QueueError};
-use crate::worker::{Lines, Pace, Worker};
+use crate::worker::{Lines, Pace, Together, Worker};
 
 /// Does what the key says.
 struct Obedient(Vec<Span>, Mutex<Vec<String>>);
@@ -36,6 +36,47 @@ impl Worker for Obedient {
             "slow" => std::future::pending().await,
             "uncertain" => Outcome { look_again: true, ..Verdict::Done.into() },
             _ => Verdict::Done.into(),
+        }
+    }
+}
+
+/// Handles a batch together; `Err` is how it fails as a whole.
+struct Gathering(Vec<Span>, Result<(), &'static str>);
+
+#[async_trait]
+impl Worker for Gathering {
+    fn name(&self) -> &'static str {
+        "gathering"
+    }
+
+    fn input(&self) -> &[Span] {
+        &self.0
+    }
+
+    async fn handle(&self, _: &ObjectEvent, _: Deadline) -> Outcome {
+        panic!("the batch loop handles a batch of this function together")
+    }
+
+    fn together(&self) -> Option<&dyn Together> {
+        Some(self)
+    }
+
+    async fn on_schedule(&self, _: Deadline) -> Outcome {
+        match self.1 {
+            Ok(()) => Outcome { figures: vec![("closed", 2)], ..Verdict::Done.into() },
+            Err(why) => Verdict::retry(why, "").into(),
+        }
+    }
+}
+
+#[async_trait]
+impl Together for Gathering {
+    async fn handle_all(&self, events: &[&ObjectEvent], _: Deadline) -> Vec<Outcome> {
+        match self.1 {
+            Err("panic") => panic!("the hook"),
+            Err(_) => std::future::pending().await,
+            // It answers all but the last.
+            Ok(()) => events.iter().skip(1).map(|_| Verdict::Done.into()).collect(),
         }
     }
 }
@@ -75,6 +116,51 @@ const PARKED: (&str, &str) = ("BRIGADE_PARKED", "https://sqs/1/parked");
 
 async fn run(recorder: &Recorder, extra: &[(&str, &str)], messages: &[Message]) -> (BatchResult, Vec<String>) {
     run_at(&Pace::new(), recorder, extra, messages).await
+}
+
+async fn run_gathering(recorder: &Recorder, end: Result<(), &'static str>, messages: &[Message]) -> BatchResult {
+    let environment: Environment = [("BRIGADE_INPUT", "s3://photos/*"), PARKED].into_iter().collect();
+    let mut reader = Reader::new(&environment, &[COMMON]);
+    let common = Common::read(&mut reader, &environment);
+    let common = reader.finish(common).unwrap();
+    let worker = Gathering(common.input.clone(), end);
+    let setup =
+        Setup { worker: &worker, common: &common, queue: recorder, endpoint: None, pace: &Pace::new(), lines: recorder };
+    run_messages(setup, messages, Deadline::after(Duration::from_secs(10)), || OffsetDateTime::UNIX_EPOCH).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_handled_together_keeps_each_records_end() {
+    let mut messages: Vec<Message> = vec![on("a"), message("poison", "{".to_owned()), on("a"), on("b")];
+    messages.iter_mut().for_each(|message| message.receive_count = 2);
+    let rows: [(_, &[&str]); 3] = [(Ok(()), &["b"]), (Err("panic"), &["a", "a", "b"]), (Err("never ends"), &["a", "a", "b"])];
+    for (end, given_back) in rows {
+        let recorder = Recorder::default();
+        let result = run_gathering(&recorder, end, &messages).await;
+        assert_eq!(ids(&result), given_back, "{end:?}");
+        assert_eq!((result.tally.received, result.tally.parked), (4, 1), "{end:?}");
+        // The parked copy alone: who claims what it does needs no late look.
+        assert_eq!(recorder.sent.lock().unwrap().len(), 1, "{end:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_is_answered_with_its_verdict() {
+    let recorder = Recorder::default();
+    let environment: Environment = [("BRIGADE_INPUT", "s3://photos/*")].into_iter().collect();
+    let mut reader = Reader::new(&environment, &[COMMON]);
+    let common = Common::read(&mut reader, &environment);
+    let common = reader.finish(common).unwrap();
+    let pace = Pace::new();
+    let answer = async |worker: &dyn Worker| {
+        let setup = Setup { worker, common: &common, queue: &recorder, endpoint: None, pace: &pace, lines: &recorder };
+        crate::worker::run_schedule(setup, Deadline::after(Duration::from_secs(10))).await
+    };
+    let done = answer(&Gathering(vec![], Ok(()))).await.unwrap();
+    assert_eq!((done["verdict"].as_str(), done["closed"].as_u64()), (Some("done"), Some(2)));
+    assert_eq!(answer(&Gathering(vec![], Err("throttled"))).await.unwrap_err(), "retry: throttled");
+    let none = answer(&Obedient(vec![], Mutex::default())).await.unwrap();
+    assert_eq!((none["verdict"].as_str(), none["reason"].as_str()), (Some("skip"), Some("no-schedule")));
 }
 
 /// A batch of a process that has had others.
