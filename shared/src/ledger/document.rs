@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::LedgerError;
-use crate::storage::{
-    Condition, Encryption, ErrorKind, Get, GetObject, Location, Nonces, PutOptions, Store, StoreError,
-};
+use crate::storage::{Condition, Encryption, ErrorKind, Get, GetObject, Location, Nonces, PutOptions, Store, StoreError};
 
 /// The bound of a document unless [`Documents::with_limit`] says otherwise.
 pub const MAX_DOCUMENT_BYTES: u64 = 256 * 1024;
