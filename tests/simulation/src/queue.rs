@@ -1,4 +1,5 @@
-//! The queues of one function: at least once, in no order, with delays, visibility timeouts, receive counts and a dead-letter queue.
+//! The queues of one function: at least once, in no order, with delays, visibility timeouts, receive counts and a
+//! dead-letter queue.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,4 @@
 //! What the simulation found, as a test of its own.
-#![expect(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
