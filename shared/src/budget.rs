@@ -10,6 +10,9 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
+/// The longest that one attempt of a small request is waited for: so long after its sender has died it may still take effect.
+pub const LONGEST_REQUEST: Duration = Duration::from_secs(15);
+
 impl Deadline {
     /// Kept free at the end for parking, re-queuing, resetting visibility and the reply.
     pub const RESERVE: Duration = Duration::from_millis(1500);
@@ -30,6 +33,11 @@ impl Deadline {
     /// When parking, re-queuing and resetting visibility must end, so that the reply still arrives.
     pub fn reply_by(&self) -> Instant {
         self.0.checked_sub(Self::REPLY).unwrap_or(self.0)
+    }
+
+    /// The time until Lambda ends the process, reserve included.
+    pub fn until_the_end(&self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
     }
 
     /// The time left for work on records.

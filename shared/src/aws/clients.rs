@@ -19,7 +19,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 const READ: Duration = Duration::from_secs(300);
 /// One attempt of a small request. (A body that streams is read after the attempt; the SDK's protection against stalled
 /// streams watches it.)
-const ATTEMPT: Duration = Duration::from_secs(15);
+const ATTEMPT: Duration = crate::budget::LONGEST_REQUEST;
 /// One attempt to send a body: 16 MiB at 0.3 MB/s.
 const TRANSFER_ATTEMPT: Duration = Duration::from_secs(60);
 /// One attempt of what S3 works on before it answers: a copy of up to 5 GB, the completion of an upload.

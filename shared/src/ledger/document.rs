@@ -132,6 +132,12 @@ impl Documents {
         Ok(Seen { value: Some(value), date, etag: Some(etag), nonce: Some(nonce) })
     }
 
+    /// PutObject under the condition that there is no such document, without a look before.
+    pub async fn create<T: Stored>(&self, at: &Location, value: T) -> Result<Replaced<T>, LedgerError> {
+        let absent = Seen { value: None, date: OffsetDateTime::UNIX_EPOCH, etag: None, nonce: None };
+        self.replace(at, &absent, value).await
+    }
+
     /// PutObject under the condition that the document is still what was `seen`: `If-Match`, or `If-None-Match: *` where
     /// there was none.
     ///

@@ -37,6 +37,12 @@ pub enum LedgerError {
         /// The bound.
         limit: u64,
     },
+    /// Others' writes always came first.
+    #[error("{place}: others' writes always came first")]
+    Contended {
+        /// The object.
+        place: String,
+    },
     /// The answer has no `Date`, so that no lease can be judged by it.
     #[error("{place}: the answer has no date")]
     Undated {
@@ -56,6 +62,7 @@ impl LedgerError {
             Self::Damaged { .. } => "ledger-damaged",
             Self::Newer { .. } => "ledger-newer",
             Self::TooLarge { .. } => "ledger-full",
+            Self::Contended { .. } => "contended",
             Self::Undated { .. } => "ledger-undated",
         };
         Verdict::Retry(Reason::new(code, self.to_string()), None)

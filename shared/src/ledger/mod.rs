@@ -22,9 +22,46 @@
 //! - A document is bounded (256 KiB by default); more is `TooLarge` and nothing is written. Each carries its `"v"`; a newer one
 //!   is not touched.
 //! - No time is read here: leases are judged by S3's date, which is the same for all.
+//!
+//! **Claims** ([`Claims`]) are the ledger by key: at most one open claim for a key, and newest wins. [`decide`] is the whole
+//! protocol, as a table. A shard holds the keys whose digests begin with its bits; there is one at first, and it splits where
+//! small updates lose too much to each other, or where it is full of open claims. Its head has the open claims and the
+//! marks of recent changes; older marks lie in sealed segments by the hour of their events, which are read only for a
+//! change that is older than what the head holds, and expire as a whole.
+//!
+//! ```text
+//! {prefix}heads/{ledger}/{shard}.json                                     at most 1,800 marks, 256 KiB
+//! {prefix}segments/{ledger}/{hour}/{from}-{to}-{shard}-{nonce}.json       written once, expired by a lifecycle rule
+//! ```
+//!
+//! A holder forwards only what it has claimed, and only as long as its lease runs: the invocation's hard end, the longest
+//! timeout of a request and a slack, counted on S3's clock from before the claim. Queues and topics check no fencing token,
+//! so this is what keeps an old holder from forwarding after a new one.
 
+mod change;
+mod claims;
 mod document;
 mod error;
+mod head;
+mod id;
+mod mark;
+mod order;
+mod past;
+mod plan;
+mod segment;
+mod shard;
+mod state;
+mod transition;
 
+pub use change::Change;
+pub use claims::{Claims, Layout, States};
 pub use document::{Documents, MAX_DOCUMENT_BYTES, Replaced, Seen, Step, Stored, Updated};
 pub use error::LedgerError;
+pub use head::{Head, MAX_MARKS, Stage};
+pub use id::{Digest, Id};
+pub use mark::{Mark, Open};
+pub use order::Order;
+pub use plan::{Answer, End, Ending, FoundOut, Terms, Wanted};
+pub use shard::{MAX_DEPTH, Shard};
+pub use state::standing;
+pub use transition::{Decision, Lies, Relation, Standing, decide};

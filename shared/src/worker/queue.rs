@@ -30,6 +30,17 @@ pub trait Queue: Send + Sync {
     /// SendMessage. `Ok` means that the message is durable. `Err` with `retry` leaves open whether it was sent.
     async fn send(&self, queue_url: &str, message: Outgoing) -> Result<(), QueueError>;
 
+    /// SendMessageBatch, of at most [`MAX_BATCH`] messages and [`MAX_MESSAGE_BYTES`] in all: a result for each, in order.
+    ///
+    /// Where the service has no such request, they are sent one after another.
+    async fn send_batch(&self, queue_url: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for message in messages {
+            results.push(self.send(queue_url, message).await);
+        }
+        results
+    }
+
     /// ChangeMessageVisibility: receipt handle and seconds from now (0 makes the message visible at once), with a result
     /// per entry in the order given. Any number of entries.
     ///
@@ -46,7 +57,7 @@ pub struct Outgoing {
     pub attributes: BTreeMap<String, String>,
     /// At most [`MAX_DELAY_SECONDS`]. A FIFO queue takes no delay per message: 0 there.
     pub delay_seconds: u16,
-    /// FIFO queues only, and required there.
+    /// Required in a FIFO queue; in a standard one it keeps one busy group from delaying the others (fair queues).
     pub group_id: Option<String>,
     /// FIFO queues only; the queue may make one from the body.
     pub deduplication_id: Option<String>,
@@ -98,6 +109,8 @@ pub(super) fn is_carried(c: char) -> bool {
 pub struct QueueError {
     /// The same request may succeed later. Otherwise it never will.
     pub retry: bool,
+    /// The service may have carried it out all the same.
+    pub may_have_landed: bool,
     /// The request's name in SQS's words, such as `SendMessage`.
     pub operation: &'static str,
     /// The queue's URL.
@@ -111,12 +124,26 @@ pub struct QueueError {
 impl QueueError {
     /// What no later attempt can change.
     pub fn refused(operation: &'static str, queue: &str, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { retry: false, operation, queue: queue.to_owned(), code: code.into(), message: message.into() }
+        Self {
+            retry: false,
+            may_have_landed: false,
+            operation,
+            queue: queue.to_owned(),
+            code: code.into(),
+            message: message.into(),
+        }
     }
 
     /// What may work later.
     pub fn later(operation: &'static str, queue: &str, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { retry: true, operation, queue: queue.to_owned(), code: code.into(), message: message.into() }
+        Self {
+            retry: true,
+            may_have_landed: true,
+            operation,
+            queue: queue.to_owned(),
+            code: code.into(),
+            message: message.into(),
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry,
+};
 use futures::StreamExt;
 
 use super::{ATTRIBUTE_TYPE, MAX_BATCH, MAX_VISIBILITY_SECONDS, Outgoing, Queue, QueueError};
@@ -38,7 +40,7 @@ impl SqsQueue {
         match request.send().await {
             Ok(answer) => {
                 let succeeded: Vec<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
-                per_entry(queue_url, batch.len(), &succeeded, answer.failed())
+                per_entry(CHANGE, queue_url, batch.len(), &succeeded, answer.failed())
             }
             Err(error) => all(batch.len(), &error_of(CHANGE, queue_url, &error)),
         }
@@ -46,6 +48,7 @@ impl SqsQueue {
 }
 
 const SEND: &str = "SendMessage";
+const SEND_BATCH: &str = "SendMessageBatch";
 const CHANGE: &str = "ChangeMessageVisibilityBatch";
 
 #[async_trait]
@@ -54,9 +57,7 @@ impl Queue for SqsQueue {
         message.check(queue_url)?;
         let mut request = self.client.send_message().queue_url(queue_url);
         for (name, value) in message.attributes {
-            let value = MessageAttributeValue::builder().data_type(ATTRIBUTE_TYPE).string_value(value).build();
-            let value = value.map_err(|e| QueueError::refused(SEND, queue_url, "BadAttribute", e.to_string()))?;
-            request = request.message_attributes(name, value);
+            request = request.message_attributes(name, attribute(SEND, queue_url, value)?);
         }
         // A FIFO queue refuses any delay per message, even 0.
         let delay = (message.delay_seconds > 0).then(|| i32::from(message.delay_seconds));
@@ -68,6 +69,24 @@ impl Queue for SqsQueue {
         request.send().await.map(drop).map_err(|error| error_of(SEND, queue_url, &error))
     }
 
+    async fn send_batch(&self, queue_url: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
+        let number = messages.len();
+        let mut request = self.client.send_message_batch().queue_url(queue_url);
+        for (index, message) in messages.into_iter().enumerate() {
+            match batch_entry(index, queue_url, message) {
+                Ok(entry) => request = request.entries(entry),
+                Err(error) => return all(number, &error),
+            }
+        }
+        match request.send().await {
+            Ok(answer) => {
+                let succeeded: Vec<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
+                per_entry(SEND_BATCH, queue_url, number, &succeeded, answer.failed())
+            }
+            Err(error) => all(number, &error_of(SEND_BATCH, queue_url, &error)),
+        }
+    }
+
     async fn set_visibility(&self, queue_url: &str, entries: Vec<(String, u32)>) -> Vec<Result<(), QueueError>> {
         let batches: Vec<_> = entries.chunks(MAX_BATCH).map(|batch| self.set_batch(queue_url, batch)).collect();
         // `buffered`, not `buffer_unordered`: the results are in the order of the entries.
@@ -76,8 +95,29 @@ impl Queue for SqsQueue {
     }
 }
 
+fn attribute(operation: &'static str, queue_url: &str, value: String) -> Result<MessageAttributeValue, QueueError> {
+    let value = MessageAttributeValue::builder().data_type(ATTRIBUTE_TYPE).string_value(value).build();
+    value.map_err(|error| QueueError::refused(operation, queue_url, "BadAttribute", error.to_string()))
+}
+
+/// One message of a batch, named by its place in it.
+fn batch_entry(index: usize, queue_url: &str, message: Outgoing) -> Result<SendMessageBatchRequestEntry, QueueError> {
+    message.check(queue_url)?;
+    let mut entry = SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_body(message.body)
+        .set_delay_seconds((message.delay_seconds > 0).then(|| i32::from(message.delay_seconds)))
+        .set_message_group_id(message.group_id)
+        .set_message_deduplication_id(message.deduplication_id);
+    for (name, value) in message.attributes {
+        entry = entry.message_attributes(name, attribute(SEND_BATCH, queue_url, value)?);
+    }
+    entry.build().map_err(|error| QueueError::refused(SEND_BATCH, queue_url, "BadEntry", error.to_string()))
+}
+
 /// The entries' results: SQS answers 200 even where every entry failed, and names the entries by the ids that we gave.
 fn per_entry(
+    operation: &'static str,
     queue_url: &str,
     entries: usize,
     succeeded: &[&str],
@@ -89,12 +129,13 @@ fn per_entry(
             let message = entry.message().unwrap_or_default();
             return Err(QueueError {
                 retry: !entry.sender_fault() || is_passing(entry.code()),
-                ..QueueError::refused(CHANGE, queue_url, entry.code(), message)
+                may_have_landed: !entry.sender_fault() && !is_passing(entry.code()),
+                ..QueueError::refused(operation, queue_url, entry.code(), message)
             });
         }
         match succeeded.contains(&id.as_str()) {
             true => Ok(()),
-            false => Err(QueueError::later(CHANGE, queue_url, "NotAnswered", "the answer does not name this entry")),
+            false => Err(QueueError::later(operation, queue_url, "NotAnswered", "the answer does not name this entry")),
         }
     };
     (0..entries).map(result).collect()
@@ -112,7 +153,9 @@ where
     let code = failure.code.unwrap_or_default();
     // A refused permission is a Retry: it is repaired outside, and nothing may be lost meanwhile.
     let retry = failure.unanswered || failure.status.is_none_or(|s| s >= 500 || s == 429 || s == 403) || is_passing(&code);
-    QueueError { retry, operation, queue: queue_url.to_owned(), code, message: failure.message }
+    // A refusal below 500 was judged before anything was done.
+    let may_have_landed = failure.unanswered || failure.status.is_none_or(|status| status >= 500);
+    QueueError { retry, may_have_landed, operation, queue: queue_url.to_owned(), code, message: failure.message }
 }
 
 /// Codes that SQS blames on the sender although the same request may succeed later: throttles, permissions, and a queue that
@@ -134,7 +177,7 @@ mod tests {
     #[test]
     fn failures_of_a_batch_go_to_the_entries_that_they_name() {
         let refusals = [failed("2", "ReceiptHandleIsInvalid", true), failed("0", "InternalError", false)];
-        let results = per_entry("q", 4, &["1"], &refusals);
+        let results = per_entry(CHANGE, "q", 4, &["1"], &refusals);
         let shape: Vec<_> = results.iter().map(|r| r.as_ref().err().map(|e| (e.code.as_str(), e.retry))).collect();
         let expected =
             [Some(("InternalError", true)), None, Some(("ReceiptHandleIsInvalid", false)), Some(("NotAnswered", true))];

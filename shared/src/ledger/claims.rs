@@ -1,0 +1,327 @@
+//! Claims of keys, in the heads of shards: what carries the plans out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+
+use super::head::{Stage, TOO_MUCH};
+use super::past::Past;
+use super::plan::{self, Answer, Claiming, End, FoundOut, RULES, Rules, Terms, Wanted};
+use super::segment::{self, Name, Segment};
+use super::{Change, Documents, Head, Id, LedgerError, MAX_DEPTH, Mark, Replaced, Seen, Shard, Standing, Step};
+use crate::config::Place;
+use crate::event::{KeyError, ObjectKey};
+use crate::storage::{Location, StoreError};
+
+/// Attempts of one claim before others get their turn.
+const MAX_ATTEMPTS: u32 = 16;
+/// Rounds of finding out in one claim: each new one is somebody else's write in between.
+const MAX_ROUNDS: u32 = 4;
+
+/// Looks at what a change left behind, when the ledger can't tell where it stands.
+#[async_trait]
+pub trait States: Send + Sync {
+    /// The standing of the change with this index in the batch, by the object's state now.
+    async fn standing(&self, index: usize) -> Result<Standing, StoreError>;
+}
+
+/// Where a ledger is and how far it may grow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout {
+    /// The prefix of all its objects.
+    pub place: Place,
+    /// Its name below that; another scope of changes is another ledger.
+    pub name: String,
+    /// The most shards: two to this power, at most two to the [`MAX_DEPTH`].
+    pub depth: u8,
+    /// How long segments are kept. Older changes are settled by the object's state alone.
+    pub retention: Duration,
+}
+
+/// The claims of one ledger.
+pub struct Claims {
+    pub(super) documents: Documents,
+    pub(super) layout: Layout,
+    rules: Rules,
+    /// Shards that are known to be split; they never grow together again.
+    split: Mutex<BTreeSet<Shard>>,
+    /// Shards that should split.
+    due: Mutex<BTreeSet<Shard>>,
+    read_only: bool,
+}
+
+/// A claim or a completion met a shard that has split.
+type Moved<T> = Option<T>;
+
+impl Claims {
+    /// The ledger at `layout`.
+    pub fn new(documents: Documents, layout: Layout) -> Self {
+        Self { documents, layout, rules: RULES, split: Mutex::default(), due: Mutex::default(), read_only: false }
+    }
+
+    /// A ledger that answers as it would, and writes nothing.
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
+    }
+
+    /// A nonce for the owner of an invocation's claims.
+    pub fn owner(&self) -> String {
+        self.documents.nonce()
+    }
+
+    /// Claims a batch's changes: an answer for each, in order, but never [`Answer::Ask`]. Of one key there is one change.
+    ///
+    /// It costs one read-modify-write for each shard that the batch touches, and what is asked of segments and `states`.
+    /// What is claimed must be forwarded within the lease or not at all, and then be [completed](Claims::complete).
+    pub async fn claim(&self, changes: &[&Change], states: &dyn States, terms: Terms<'_>) -> Vec<Result<Answer, LedgerError>> {
+        let mut answers: Vec<Option<Result<Answer, LedgerError>>> = vec![None; changes.len()];
+        let mut open: Vec<usize> = (0..changes.len()).collect();
+        // A claim that meets a split goes on in a half, which may be split again.
+        for _ in 0..=MAX_DEPTH {
+            let groups = self.group(&open, |index| changes.get(*index).map(|change| change.key));
+            let results = join_all(groups.iter().map(|(shard, of)| self.claim_in(shard, of, changes, states, terms))).await;
+            open.clear();
+            for ((_, of), result) in groups.iter().zip(results) {
+                match result {
+                    Ok(None) => open.extend(of),
+                    Ok(Some(told)) => of.iter().zip(told).for_each(|(index, answer)| set(&mut answers, *index, Ok(answer))),
+                    Err(error) => of.iter().for_each(|index| set(&mut answers, *index, Err(error.clone()))),
+                }
+            }
+            if open.is_empty() {
+                break;
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or(Ok(Answer::Contended))).collect()
+    }
+
+    /// Ends claims. What could not be ended is left to its lease: its change may be forwarded once more.
+    pub async fn complete(&self, ends: &[End], owner: &str) -> Result<(), LedgerError> {
+        let mut open: Vec<usize> = (0..ends.len()).collect();
+        let mut failed = None;
+        for _ in 0..=MAX_DEPTH {
+            let groups = self.group(&open, |index| ends.get(*index).map(|end| end.key));
+            let results = join_all(groups.iter().map(|(shard, of)| self.complete_in(shard, of, ends, owner))).await;
+            open.clear();
+            for ((_, of), result) in groups.iter().zip(results) {
+                match result {
+                    Ok(None) => open.extend(of),
+                    Ok(Some(())) => {}
+                    Err(error) => failed = Some(error),
+                }
+            }
+            if open.is_empty() {
+                break;
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Splits the shards that lose too much to contention, or are too full. Best called when nothing else is urgent.
+    pub async fn split_where_due(&self) -> Result<(), LedgerError> {
+        let due = std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner));
+        let results = join_all(due.iter().map(|shard| self.split(shard))).await;
+        results.into_iter().collect()
+    }
+
+    async fn claim_in(
+        &self,
+        shard: &Shard,
+        of: &[usize],
+        changes: &[&Change],
+        states: &dyn States,
+        terms: Terms<'_>,
+    ) -> Result<Moved<Vec<Answer>>, LedgerError> {
+        let at = self.head_at(shard)?;
+        let mut wanted: Vec<Wanted<'_>> =
+            of.iter().filter_map(|index| changes.get(*index)).map(|change| Wanted { change, found_out: None }).collect();
+        let mut seen: Seen<Head> = self.documents.read(&at).await?;
+        let (mut past, mut sealed, mut lost, mut rounds) = (Past::new(self, seen.date), BTreeSet::new(), 0, 0);
+        while lost < MAX_ATTEMPTS {
+            if self.has_moved(shard, &seen).await? {
+                return Ok(None);
+            }
+            let head = seen.value.clone().unwrap_or_default();
+            let mut planned = plan::claim(self.rules, &head, &wanted, terms, seen.date.unix_timestamp());
+            let asked: Vec<usize> = positions(&planned.answers, |answer| matches!(answer, Answer::Ask(_)));
+            if !asked.is_empty() && rounds < MAX_ROUNDS {
+                rounds += 1;
+                self.find_out(&asked, of, &planned.answers, &mut wanted, &mut past, states).await?;
+                continue;
+            }
+            planned.answers.iter_mut().filter(|answer| matches!(answer, Answer::Ask(_))).for_each(|a| *a = Answer::Contended);
+            if !planned.changed || self.read_only {
+                return Ok(Some(planned.answers));
+            }
+            planned.head.feel(wanted.len(), lost);
+            self.seal(shard, &planned, &mut sealed).await?;
+            let pressure = planned.head.pressure;
+            match self.documents.replace(&at, &seen, planned.head).await? {
+                Replaced::Written(_) => {
+                    self.note_pressure(shard, pressure);
+                    return Ok(Some(planned.answers));
+                }
+                Replaced::Contended(now) => (seen, lost) = (now, lost + 1),
+            }
+        }
+        self.note_pressure(shard, if wanted.len() <= 4 { TOO_MUCH } else { 0 });
+        Ok(Some(vec![Answer::Contended; wanted.len()]))
+    }
+
+    /// Answers what a plan asks: by the segments of the change's hour, then by the object's state.
+    async fn find_out(
+        &self,
+        asked: &[usize],
+        of: &[usize],
+        answers: &[Answer],
+        wanted: &mut [Wanted<'_>],
+        past: &mut Past<'_>,
+        states: &dyn States,
+    ) -> Result<(), LedgerError> {
+        for position in asked {
+            let (Some(index), Some(Answer::Ask(against)), Some(wanted)) =
+                (of.get(*position), answers.get(*position), wanted.get_mut(*position))
+            else {
+                continue;
+            };
+            let remembered = match against {
+                None => past.of(wanted.change).await?,
+                Some(_) => Default::default(),
+            };
+            let standing = match remembered.standing {
+                Some(standing) => standing,
+                None => states.standing(*index).await?,
+            };
+            wanted.found_out = Some(FoundOut { standing, against: *against, token: remembered.token });
+        }
+        Ok(())
+    }
+
+    /// Writes what is evicted into segments, but what this claim has sealed already in an attempt that was lost.
+    async fn seal(&self, shard: &Shard, planned: &Claiming, sealed: &mut BTreeSet<(Id, u64, bool)>) -> Result<(), LedgerError> {
+        let of = |mark: &Mark| (mark.key, mark.token, mark.open.is_some());
+        let fresh: Vec<Mark> = planned.sealed.iter().filter(|mark| !sealed.contains(&of(mark))).cloned().collect();
+        sealed.extend(fresh.iter().map(of));
+        let writes = segment::by_hour(fresh).into_iter().map(|(hour, marks)| async move {
+            let name = Name::of(&marks, shard, self.documents.nonce());
+            let at = self.at(&format!("{}{}", self.segments_of(&hour), name.render()))?;
+            // A name with a nonce is nobody else's.
+            self.documents.create(&at, Segment { marks }).await.map(drop)
+        });
+        join_all(writes).await.into_iter().collect()
+    }
+
+    async fn complete_in(&self, shard: &Shard, of: &[usize], ends: &[End], owner: &str) -> Result<Moved<()>, LedgerError> {
+        let at = self.head_at(shard)?;
+        let ends: Vec<End> = of.iter().filter_map(|index| ends.get(*index)).copied().collect();
+        let mut lost = 0;
+        let step = |head: Option<&Head>, _| {
+            let whole = head.filter(|head| head.stage == Stage::Whole);
+            let next = whole.and_then(|head| plan::complete(self.rules, head, &ends, owner));
+            lost += 1;
+            match next {
+                Some(mut head) => {
+                    head.feel(ends.len(), lost - 1);
+                    Step::Write(head, ())
+                }
+                None => Step::Keep(()),
+            }
+        };
+        let updated = self.documents.update(&at, None, step).await?;
+        if self.has_moved(shard, &updated.seen).await? {
+            return Ok(None);
+        }
+        self.note_pressure(shard, updated.seen.value.as_ref().map_or(0, |head| head.pressure));
+        match updated.answer {
+            Some(()) => Ok(Some(())),
+            None => Err(LedgerError::Contended { place: at.to_string() }),
+        }
+    }
+
+    /// The shard is no longer one. Where its split is under way, it is carried to its end first.
+    async fn has_moved(&self, shard: &Shard, seen: &Seen<Head>) -> Result<bool, LedgerError> {
+        match seen.value.as_ref().map(|head| head.stage).unwrap_or_default() {
+            Stage::Whole => return Ok(false),
+            Stage::Splitting if self.read_only => {}
+            Stage::Splitting => self.make_halves(shard, seen).await?,
+            Stage::Split => {}
+        }
+        self.split.lock().unwrap_or_else(PoisonError::into_inner).insert(shard.clone());
+        Ok(true)
+    }
+
+    async fn split(&self, shard: &Shard) -> Result<(), LedgerError> {
+        let stop = |head: Option<&Head>, _| match head {
+            Some(head) if head.stage == Stage::Whole && head.pressure >= TOO_MUCH => {
+                Step::Write(Head { stage: Stage::Splitting, ..head.clone() }, ())
+            }
+            _ => Step::Keep(()),
+        };
+        let updated = self.documents.update(&self.head_at(shard)?, None, stop).await?;
+        self.has_moved(shard, &updated.seen).await.map(drop)
+    }
+
+    /// From a head in which nothing changes any more. Whoever does it makes the same halves; the first one's stay, since
+    /// they are created under `If-None-Match: *` and never removed.
+    async fn make_halves(&self, shard: &Shard, seen: &Seen<Head>) -> Result<(), LedgerError> {
+        let Some(head) = &seen.value else { return Ok(()) };
+        for bit in [false, true] {
+            let at = self.head_at(&shard.half(bit))?;
+            self.documents.create(&at, head.half(shard.depth(), bit)).await?;
+        }
+        let split = Head { stage: Stage::Split, marks: BTreeMap::new(), ..head.clone() };
+        self.documents.replace(&self.head_at(shard)?, seen, split).await.map(drop)
+    }
+
+    fn note_pressure(&self, shard: &Shard, pressure: u32) {
+        if pressure >= TOO_MUCH && shard.depth() < usize::from(self.layout.depth.min(MAX_DEPTH)) {
+            self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(shard.clone());
+        }
+    }
+
+    /// What lies in which shard, as far as splits are known.
+    fn group(&self, of: &[usize], key: impl Fn(&usize) -> Option<Id>) -> BTreeMap<Shard, Vec<usize>> {
+        let split = self.split.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut groups: BTreeMap<Shard, Vec<usize>> = BTreeMap::new();
+        for index in of {
+            let Some(key) = key(index) else { continue };
+            let mut shard = Shard::whole();
+            while split.contains(&shard) {
+                shard = shard.half_of(key);
+            }
+            groups.entry(shard).or_default().push(*index);
+        }
+        groups
+    }
+
+    fn head_at(&self, shard: &Shard) -> Result<Location, LedgerError> {
+        self.at(&format!("{}heads/{}/{shard}.json", self.layout.place.prefix, self.layout.name))
+    }
+
+    pub(super) fn segments_of(&self, hour: &str) -> String {
+        format!("{}segments/{}/{hour}/", self.layout.place.prefix, self.layout.name)
+    }
+
+    pub(super) fn at(&self, key: &str) -> Result<Location, LedgerError> {
+        let bucket = self.layout.place.bucket.clone();
+        let place = format!("s3://{bucket}/{key}");
+        let bad = |error: KeyError| LedgerError::Damaged { place, reason: error.to_string() };
+        Ok(Location::new(bucket, ObjectKey::new(key).map_err(bad)?))
+    }
+}
+
+fn set(answers: &mut [Option<Result<Answer, LedgerError>>], index: usize, answer: Result<Answer, LedgerError>) {
+    if let Some(slot) = answers.get_mut(index) {
+        *slot = Some(answer);
+    }
+}
+
+fn positions<T>(of: &[T], is: impl Fn(&T) -> bool) -> Vec<usize> {
+    of.iter().enumerate().filter(|(_, item)| is(item)).map(|(at, _)| at).collect()
+}
+
+#[cfg(test)]
+mod tests;

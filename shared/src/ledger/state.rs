@@ -1,0 +1,100 @@
+//! Where a change stands by the object's own state, when the ledger can't tell.
+
+use time::Duration;
+
+use super::Standing;
+use crate::event::ObjectEvent;
+use crate::storage::ObjectMeta;
+
+/// `LastModified` has whole seconds and is the beginning of the request, the event's time is its end.
+const SLACK: Duration = Duration::seconds(2);
+
+/// Where the change of content that `event` tells of stands to the object as it is (`None`: gone).
+///
+/// An object that was written after the event's time was overwritten, even with the same bytes. Where neither version nor
+/// etag fit, a newer change has been made, and S3 tells of each at least once: this one may go.
+pub fn standing(event: &ObjectEvent, object: Option<&ObjectMeta>) -> Standing {
+    let current = match object {
+        None => event.kind.is_removed(),
+        Some(_) if event.kind.is_removed() => false,
+        Some(object) => match (version(event.version_id.as_deref()), version(object.version_id.as_deref())) {
+            (Some(told), Some(found)) => told == found,
+            _ => event.etag.as_ref() == Some(&object.etag) && !was_written_after(event, object),
+        },
+    };
+    if current { Standing::Current } else { Standing::Overtaken }
+}
+
+/// The null version is overwritten in place, so it identifies nothing.
+fn version(id: Option<&str>) -> Option<&str> {
+    id.filter(|id| *id != "null")
+}
+
+fn was_written_after(event: &ObjectEvent, object: &ObjectMeta) -> bool {
+    event.time.is_some_and(|time| object.last_modified > time + SLACK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{BucketName, EventKind, ObjectKey};
+    use time::OffsetDateTime;
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn event(kind: &str, version: Option<&str>) -> ObjectEvent {
+        ObjectEvent {
+            kind: EventKind::new(kind),
+            bucket: BucketName::new("b"),
+            region: None,
+            key: ObjectKey::new("k").unwrap(),
+            other_key: None,
+            version_id: version.map(str::to_owned),
+            etag: kind.starts_with("ObjectCreated").then(|| "e1".to_owned()),
+            size: None,
+            sequencer: None,
+            time: Some(at(10)),
+        }
+    }
+
+    fn object(etag: &str, version: Option<&str>, modified: i64) -> ObjectMeta {
+        ObjectMeta {
+            etag: etag.to_owned(),
+            size: 1,
+            last_modified: at(modified),
+            version_id: version.map(str::to_owned),
+            storage_class: "STANDARD".to_owned(),
+            content_type: None,
+            cache_control: None,
+            metadata: Default::default(),
+            checksum: None,
+            tag_count: None,
+            encryption: None,
+            date: None,
+        }
+    }
+
+    #[test]
+    fn the_state_tells_who_was_overtaken() {
+        let (put, removed, expired) = ("ObjectCreated:Put", "ObjectRemoved:Delete", "LifecycleExpiration:Delete");
+        let rows = [
+            ("a put, and its bytes are there", event(put, None), Some(object("e1", None, 9)), true),
+            ("an upload that began long ago", event(put, None), Some(object("e1", None, -900)), true),
+            ("other bytes are there", event(put, None), Some(object("e2", None, 9)), false),
+            ("the same bytes, written later", event(put, None), Some(object("e1", None, 13)), false),
+            ("a put, and nothing is there", event(put, None), None, false),
+            ("its version is there", event(put, Some("v1")), Some(object("e1", Some("v1"), 13)), true),
+            ("the same bytes as another version", event(put, Some("v1")), Some(object("e1", Some("v2"), 9)), false),
+            ("the null version by its bytes", event(put, Some("null")), Some(object("e1", Some("null"), 9)), true),
+            ("a removal, and nothing is there", event(removed, None), None, true),
+            ("an expiry, and nothing is there", event(expired, None), None, true),
+            ("a removal, and it is back", event(removed, None), Some(object("e1", None, 9)), false),
+        ];
+        for (situation, event, object, current) in rows {
+            let expected = if current { Standing::Current } else { Standing::Overtaken };
+            assert_eq!(standing(&event, object.as_ref()), expected, "{situation}");
+        }
+    }
+}
