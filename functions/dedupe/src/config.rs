@@ -1,0 +1,174 @@
+//! The function's own variables.
+
+use std::time::Duration;
+
+use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_count};
+use brigade::ledger::{Digest, Layout, MAX_DEPTH};
+
+use crate::target::Target;
+
+const TARGET: Variable = Variable {
+    name: "BRIGADE_TARGET",
+    meaning: "ARN of the SNS topic or SQS queue that gets the clean stream; .fifo decides FIFO",
+    fallback: Fallback::Required,
+    example: "arn:aws:sqs:eu-west-1:123456789012:photos-once.fifo",
+};
+const RETENTION: Variable = Variable {
+    name: "BRIGADE_RETENTION",
+    meaning: "days for which changes are remembered, as 18d, 1d to 365d; the lifecycle rule on segments/ keeps them as long",
+    fallback: Fallback::Value("18d"),
+    example: "30d",
+};
+const SHARDS: Variable = Variable {
+    name: "BRIGADE_SHARDS",
+    meaning: "the most shards of the ledger, a power of two up to 256; it starts with one",
+    fallback: Fallback::Value("16"),
+    example: "1",
+};
+const CONTENT: Variable = Variable {
+    name: "BRIGADE_CONTENT",
+    meaning: "off, report (messages and the state tell which keys have the same content) or tag (their objects too)",
+    fallback: Fallback::Value("off"),
+    example: "report",
+};
+
+/// The function's own variables; [`COMMON`] ones come beside them.
+pub const VARIABLES: &[Variable] = &[TARGET, RETENTION, SHARDS, CONTENT];
+
+/// What is done about keys with the same content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing: objects are not looked at.
+    Off,
+    /// The message names the first key that had it.
+    Report,
+    /// The object is tagged with it as well.
+    Tag,
+}
+
+/// The configuration of one process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What every function has.
+    pub common: Common,
+    /// Where changes go.
+    pub target: Target,
+    /// Where the ledger is.
+    pub layout: Layout,
+    /// What is done about keys with the same content.
+    pub content: Content,
+}
+
+impl Config {
+    /// Reads the configuration, or reports every mistake in it.
+    pub fn read(environment: &Environment) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(environment, &[COMMON, VARIABLES]);
+        let config = Self::read_from(&mut reader, environment);
+        if let Some(config) = &config {
+            config.refuse_loops(&mut reader);
+        }
+        reader.finish(config)
+    }
+
+    fn read_from(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
+        let common = Common::read(reader, environment);
+        let target = reader.value(&TARGET, Target::parse);
+        let retention = reader.value(&RETENTION, parse_days);
+        let depth = reader.value(&SHARDS, parse_shards);
+        let content = reader.value(&CONTENT, parse_content);
+        let common = common?;
+        let Some(state) = common.state.clone() else {
+            reader.mistake("BRIGADE_STATE", "is not set; the ledger needs a place, such as s3://state/brigade/");
+            return None;
+        };
+        let target = target?;
+        let layout = Layout { place: place(&state), name: name(&target), depth: depth?, retention: retention? };
+        Some(Self { common, target, layout, content: content? })
+    }
+
+    /// The proof that the function can't trigger itself by what it writes.
+    fn refuse_loops(&self, reader: &mut Reader<'_>) {
+        let place = &self.layout.place;
+        if let Some(span) = self.common.input.iter().find(|span| span.may_contain(&place.bucket, &place.prefix, "")) {
+            let problem =
+                format!("{place} could match BRIGADE_INPUT's {span}: the ledger would feed itself; use another bucket");
+            reader.mistake("BRIGADE_STATE", problem);
+        }
+    }
+}
+
+/// The prefix of dedupe's state, in its first format.
+fn place(state: &Place) -> Place {
+    let slash = if state.prefix.is_empty() || state.prefix.ends_with('/') { "" } else { "/" };
+    Place { bucket: state.bucket.clone(), prefix: format!("{}{slash}dedupe/v1/", state.prefix) }
+}
+
+/// The ledger of a target: what was forwarded to one was not forwarded to another.
+fn name(target: &Target) -> String {
+    Digest::of(&[target.arn()]).to_hex().chars().take(16).collect()
+}
+
+fn parse_days(text: &str) -> Result<Duration, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()).filter(|days| (1..=365).contains(days));
+    let wrong = || format!("expected days, 1d to 365d, not {text:?}");
+    days.map(|days| Duration::from_secs(u64::from(days) * 86_400)).ok_or_else(wrong)
+}
+
+fn parse_shards(text: &str) -> Result<u8, String> {
+    let shards = parse_count(text)?;
+    let depth = (0..=MAX_DEPTH).find(|depth| 1 << depth == shards);
+    depth.ok_or_else(|| format!("expected a power of two from 1 to {}, not {text:?}", 1 << MAX_DEPTH))
+}
+
+fn parse_content(text: &str) -> Result<Content, String> {
+    match text {
+        "off" => Ok(Content::Off),
+        "report" => Ok(Content::Report),
+        "tag" => Ok(Content::Tag),
+        _ => Err(format!("expected off, report or tag, not {text:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
+        let usual = [
+            ("BRIGADE_INPUT", "s3://photos/uploads/*"),
+            ("BRIGADE_STATE", "s3://state/brigade"),
+            ("BRIGADE_TARGET", "arn:aws:sqs:eu-west-1:123456789012:once.fifo"),
+        ];
+        let environment: Environment = usual.iter().chain(pairs).copied().collect();
+        Config::read(&environment).map_err(|mistakes| mistakes.to_string())
+    }
+
+    #[test]
+    fn three_variables_are_enough() {
+        let config = read(&[]).unwrap();
+        assert_eq!((config.layout.depth, config.layout.retention.as_secs()), (4, 18 * 86_400));
+        assert_eq!(config.layout.place.to_string(), "s3://state/brigade/dedupe/v1/");
+        assert_eq!((config.content, config.layout.name.len()), (Content::Off, 16));
+        let other = read(&[("BRIGADE_TARGET", "arn:aws:sqs:eu-west-1:123456789012:other.fifo")]).unwrap();
+        assert_ne!(other.layout.name, config.layout.name, "another target is another ledger");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (name, value, expected) in [
+            ("BRIGADE_STATE", "", "BRIGADE_STATE: is not set"),
+            ("BRIGADE_STATE", "s3://photos/uploads/state", "would feed itself"),
+            ("BRIGADE_TARGET", "https://sqs", "BRIGADE_TARGET"),
+            ("BRIGADE_RETENTION", "18", "1d to 365d"),
+            ("BRIGADE_RETENTION", "366d", "1d to 365d"),
+            ("BRIGADE_SHARDS", "12", "a power of two"),
+            ("BRIGADE_SHARDS", "512", "a power of two"),
+            ("BRIGADE_CONTENT", "delete", "off, report or tag"),
+        ] {
+            let refused = read(&[(name, value)]).unwrap_err();
+            assert!(refused.contains(expected), "{name}={value}: {refused}");
+        }
+        let elsewhere = read(&[("BRIGADE_STATE", "s3://photos/other/")]);
+        assert!(elsewhere.is_ok(), "the same bucket, outside of the input");
+    }
+}

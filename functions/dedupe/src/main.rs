@@ -1,0 +1,27 @@
+//! The deployed function: configuration, adapters, loop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use brigade::aws::Clients;
+use brigade::config::Environment;
+use brigade::storage::Nonces;
+use brigade::worker::{Start, fail_start, serve};
+use brigade_dedupe::{Config, Dedupe, Outlet};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config = match Config::read(&Environment::of_process()) {
+        Ok(config) => config,
+        Err(mistakes) => return fail_start(&mistakes),
+    };
+    let clients = Clients::from_env().await;
+    let outlet = match Outlet::of(&config.target, &clients) {
+        Ok(outlet) => outlet,
+        Err(mistake) => return fail_start(&mistake),
+    };
+    let store = Arc::new(clients.s3_store(config.common.owner.iter().cloned().collect()));
+    let (common, endpoint) = (config.common.clone(), clients.endpoint().map(str::to_owned));
+    let worker = Box::new(Dedupe::new(config, store, outlet, Nonces::seeded_by_system()));
+    serve(Start { worker, common, queue: Box::new(clients.queue()), endpoint }).await
+}
