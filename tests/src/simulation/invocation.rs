@@ -126,7 +126,7 @@ async fn invoke(worker: Box<dyn Worker>, common: Common, port: Port, lines: Note
 fn pause(gate: &Arc<Gate>, requests: &Arc<AtomicU64>, timeline: &Arc<Timeline>, name: &str) -> Pause {
     let (gate, requests, timeline, name) = (Arc::clone(gate), Arc::clone(requests), Arc::clone(timeline), name.to_owned());
     Arc::new(move |point| {
-        let is_write = matches!(point.operation, "PutObject" | "DeleteObject");
+        let is_write = matches!(point.operation, "PutObject" | "CopyObject" | "DeleteObject" | "DeleteObjects");
         if point.moment == Moment::AfterEffect {
             let gate = Arc::clone(&gate);
             return if is_write { async move { gate.pass(false).await }.boxed() } else { std::future::ready(()).boxed() };
