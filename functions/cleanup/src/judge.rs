@@ -104,31 +104,32 @@ mod tests {
         meta
     }
 
+    /// What there is, what the sidecar lists, how it stands.
+    type Case<'a> = (Vec<(&'a str, ObjectMeta)>, &'a [&'a str], &'a str);
+
     #[test]
     fn marks_tell_what_must_be_made() {
         let (new, old) = (object("e", "v2", 1), object("e", "v1", 1));
         let next = object("e", "v2", 2);
         let back = |names: &[&str]| format!("Withdrawn({names:?})");
-        let current = "Current".to_owned();
-        let behind = "Behind".to_owned();
-        // One line per case: what there is, what the sidecar lists, how it stands.
-        let cases: Vec<(Vec<(&str, ObjectMeta)>, &[&str], &String)> = vec![
-            (vec![], &[], &behind),
-            (vec![("1.jpg", new.clone())], &[], &behind),
-            (vec![("1.jpg", new.clone()), (SIDECAR, new.clone())], &["1.jpg"], &current),
-            (vec![("1.jpg", new.clone()), (SIDECAR, new.clone())], &["1.jpg", "2.jpg"], &behind),
-            (vec![("1.jpg", new.clone()), ("2.jpg", new.clone()), (SIDECAR, new.clone())], &["1.jpg"], &behind),
-            (vec![("1.jpg", old.clone()), (SIDECAR, new.clone())], &["1.jpg"], &behind),
-            (vec![("1.jpg", old.clone()), (SIDECAR, old.clone())], &["1.jpg"], &behind),
-            (vec![("1.jpg", next.clone()), (SIDECAR, new.clone())], &["1.jpg"], &behind),
-            (vec![("1.jpg", next.clone()), (SIDECAR, next.clone())], &["1.jpg"], &current),
-            (vec![("1.jpg", source("e")), (SIDECAR, new.clone())], &["1.jpg"], &behind),
+        let (current, behind) = ("Current", "Behind");
+        let cases: Vec<Case<'_>> = vec![
+            (vec![], &[], behind),
+            (vec![("1.jpg", new.clone())], &[], behind),
+            (vec![("1.jpg", new.clone()), (SIDECAR, new.clone())], &["1.jpg"], current),
+            (vec![("1.jpg", new.clone()), (SIDECAR, new.clone())], &["1.jpg", "2.jpg"], behind),
+            (vec![("1.jpg", new.clone()), ("2.jpg", new.clone()), (SIDECAR, new.clone())], &["1.jpg"], behind),
+            (vec![("1.jpg", old.clone()), (SIDECAR, new.clone())], &["1.jpg"], behind),
+            (vec![("1.jpg", old.clone()), (SIDECAR, old.clone())], &["1.jpg"], behind),
+            (vec![("1.jpg", next.clone()), (SIDECAR, new.clone())], &["1.jpg"], behind),
+            (vec![("1.jpg", next.clone()), (SIDECAR, next.clone())], &["1.jpg"], current),
+            (vec![("1.jpg", source("e")), (SIDECAR, new.clone())], &["1.jpg"], behind),
             // A rejected source has a sidecar and nothing else; it is not announced again and again.
-            (vec![(SIDECAR, new.clone())], &[], &current),
+            (vec![(SIDECAR, new.clone())], &[], current),
         ];
         for (objects, listed, expected) in &cases {
             let standing = judge(&observed(objects, listed), &source("v2"), "mark", DIRECTORY);
-            assert!(format!("{standing:?}").starts_with(expected.as_str()), "{objects:?} {listed:?}: {standing:?}");
+            assert!(format!("{standing:?}").starts_with(expected), "{objects:?} {listed:?}: {standing:?}");
         }
         let gone = [("1.jpg", withdrawn(new.clone())), (SIDECAR, withdrawn(new.clone()))];
         let standing = judge(&observed(&gone, &["1.jpg"]), &source("v2"), "mark", DIRECTORY);

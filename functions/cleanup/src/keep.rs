@@ -127,7 +127,7 @@ impl Cleaning<'_> {
     /// `Some`: the sweep may not remove so many. What it may, it has taken then.
     fn over_budget(&self, number: usize) -> Option<Verdict> {
         let wanted = u64::try_from(number).unwrap_or(u64::MAX);
-        let taken = self.budget?.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(wanted));
+        let taken = self.budget?.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(wanted));
         taken.is_err().then(|| Verdict::skip(crate::sweep::BRAKE, "the sweep has removed as much as it may"))
     }
 
