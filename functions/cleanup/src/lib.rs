@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use async_trait::async_trait;
 use brigade::budget::Deadline;
-use brigade::config::{Mode, Span};
+use brigade::config::{Mode, Place, Span};
 use brigade::derived::{Request, Template, keep, sources};
 use brigade::event::{EventKind, ObjectEvent};
 use brigade::storage::{Encryption, Location, Store};
@@ -24,6 +24,9 @@ use brigade::worker::{Topic, Worker};
 
 pub use config::{Config, Noncurrent, OnDelete, VARIABLES};
 use keep::Cleaning;
+
+/// The families of events that it works on; a subscription need deliver no others.
+pub const EVENTS: &[&str] = &["ObjectRemoved", "LifecycleExpiration"];
 
 /// The cleanup function on some store.
 pub struct Cleanup {
@@ -35,13 +38,16 @@ pub struct Cleanup {
     encryption: Encryption,
     on_delete: OnDelete,
     noncurrent: Noncurrent,
+    max_deletes: u64,
+    concurrency: usize,
+    state: Option<Place>,
     plan_only: bool,
 }
 
 impl Cleanup {
     /// The function, as configured.
     pub fn new(config: &Config, store: Arc<dyn Store>, topic: Arc<dyn Topic>) -> Self {
-        let Config { common, templates, on_delete, noncurrent, announce, .. } = config.clone();
+        let Config { common, templates, on_delete, noncurrent, announce, max_deletes } = config.clone();
         Self {
             store,
             topic,
@@ -51,6 +57,9 @@ impl Cleanup {
             encryption: common.encryption,
             on_delete,
             noncurrent,
+            max_deletes,
+            concurrency: common.concurrency,
+            state: common.state,
             plan_only: common.mode == Mode::Plan,
         }
     }
@@ -110,5 +119,9 @@ impl Worker for Cleanup {
         }
         let none = || Verdict::skip("not-mine", "outside of BRIGADE_INPUT").into();
         outcomes.into_iter().reduce(Outcome::and).unwrap_or_else(none)
+    }
+    /// The sweep, as much as fits into one invocation.
+    async fn on_schedule(&self, deadline: Deadline) -> Outcome {
+        self.sweep_on_schedule(deadline).await
     }
 }
