@@ -211,7 +211,7 @@ impl Cleanup {
                     ended = found.is_none();
                     batch.extend(found);
                 }
-                // The futures are made before the next await: a closure that is kept across one would have to hold for every lifetime.
+                // Made before the next await: a closure that is kept across one would have to hold for every lifetime.
                 let work: Vec<_> = batch.into_iter().map(|found| self.clean_found(found, range, clean, &budget)).collect();
                 let mut stopped = false;
                 // All of them are told, since they have happened; it goes on behind the last one before the first that stopped.
