@@ -11,6 +11,9 @@
 
 use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Variable};
 
+/// What `!GetAtt` gives for the queue that dedupe forwards to.
+const DEDUPE_TARGET: &str = "arn:aws:sqs:eu-west-1:123456789012:brigade-dedupe-once.fifo";
+
 const TEMPLATE: &str = include_str!("../../infra/template.yaml");
 
 /// Lines without comments and blanks.
@@ -70,6 +73,11 @@ fn known(function: &str) -> Known {
             events: brigade_cleanup::EVENTS,
             read: |environment| Ok(brigade_cleanup::Config::read(environment)?.common),
         },
+        "brigade-dedupe" => Known {
+            variables: brigade_dedupe::VARIABLES,
+            events: brigade_dedupe::EVENTS,
+            read: |environment| Ok(brigade_dedupe::Config::read(environment)?.common),
+        },
         "brigade-thumbnail" => Known {
             variables: brigade_thumbnail::VARIABLES,
             events: brigade_thumbnail::EVENTS,
@@ -105,7 +113,10 @@ fn variables(function: &[&str]) -> Vec<(String, String)> {
 
 fn filled(value: &str) -> String {
     let text = value.strip_prefix("!Sub ").unwrap_or(value).trim_matches('"');
-    let text = text.replace("${SourceBucketName}", "photos").replace("${InputPrefix}", &default("InputPrefix"));
+    let text = text
+        .replace("${SourceBucketName}", "photos")
+        .replace("${DedupeTarget.Arn}", DEDUPE_TARGET)
+        .replace("${InputPrefix}", &default("InputPrefix"));
     let text = match text.strip_prefix("!Ref ") {
         Some("AWS::AccountId") => "123456789012".to_owned(),
         Some(queue) if resources("AWS::SQS::Queue").iter().any(|(name, _)| *name == queue) => {

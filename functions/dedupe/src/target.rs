@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use brigade::worker::Queue;
 use brigade::worker::queue::{MAX_BATCH, Outgoing, QueueError};
+use brigade::worker::{Queue, Topic};
 
 /// A topic takes 256 KiB with one request, a queue 1 MiB: the smaller one holds for both.
 ///
@@ -65,6 +65,8 @@ impl Target {
 pub enum Outlet {
     /// A queue, by its URL.
     Queue(Arc<dyn Queue>, String),
+    /// A topic, by its ARN.
+    Topic(Arc<dyn Topic>, String),
 }
 
 impl Outlet {
@@ -72,6 +74,7 @@ impl Outlet {
     pub(crate) async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
         match self {
             Self::Queue(queue, url) => queue.send_batch(url, messages).await,
+            Self::Topic(topic, arn) => topic.publish_batch(arn, messages).await,
         }
     }
 }
@@ -80,6 +83,9 @@ impl Outlet {
 impl Outlet {
     /// The target through these clients. `Err`: its partition has no known endpoint.
     pub fn of(target: &Target, clients: &brigade::aws::Clients) -> Result<Self, String> {
+        if target.service() == Service::Topic {
+            return Ok(Self::Topic(Arc::new(clients.topic()), target.arn().to_owned()));
+        }
         let url = brigade::worker::queue::queue_url_of_arn(target.arn(), clients.endpoint());
         let unknown = || format!("BRIGADE_TARGET: {} is in a partition whose queues have no known URL", target.arn());
         Ok(Self::Queue(Arc::new(clients.queue()), url.ok_or_else(unknown)?))

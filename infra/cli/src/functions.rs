@@ -22,7 +22,7 @@ pub(crate) struct Function {
 pub(crate) type Computed = Vec<(&'static str, String)>;
 
 /// All of them.
-pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL];
+pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL, DEDUPE];
 
 pub(crate) const THUMBNAIL: Function = Function {
     name: "thumbnail",
@@ -30,6 +30,18 @@ pub(crate) const THUMBNAIL: Function = Function {
     variables: brigade_thumbnail::VARIABLES,
     check: check_thumbnail,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
+};
+
+pub(crate) const DEDUPE: Function = Function {
+    name: "dedupe",
+    package: "brigade-dedupe",
+    variables: brigade_dedupe::VARIABLES,
+    check: check_dedupe,
+    local: &[
+        ("BRIGADE_INPUT", "s3://photos/*"),
+        ("BRIGADE_STATE", "s3://state/brigade/"),
+        ("BRIGADE_TARGET", "arn:aws:sqs:us-east-1:000000000000:photos-once.fifo"),
+    ],
 };
 
 impl Function {
@@ -43,6 +55,11 @@ impl Function {
 pub(crate) fn parser() -> impl TypedValueParser<Value = &'static Function> {
     PossibleValuesParser::new(FUNCTIONS.iter().map(|function| function.name))
         .try_map(|name| FUNCTIONS.iter().find(|function| function.name == name).ok_or("no such function"))
+}
+
+fn check_dedupe(environment: &Environment) -> Result<Computed, Mistakes> {
+    let config = brigade_dedupe::Config::read(environment)?;
+    Ok(vec![("BRIGADE_CONCURRENCY", config.common.concurrency.to_string())])
 }
 
 fn check_thumbnail(environment: &Environment) -> Result<Computed, Mistakes> {

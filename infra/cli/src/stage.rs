@@ -61,6 +61,7 @@ pub(crate) async fn put_up(
     for source in inputs {
         connect(cloud, function, source, derived.clone()).await?;
     }
+    provide(cloud, &variables)?;
     start(cloud, function, program, variables, &wired).await?;
     let mapping = MappingSpec::new(function.package, function.package);
     cloud.host().map(mapping).map_err(|error| Failure::environment("the queue's mapping", error))?;
@@ -77,6 +78,26 @@ pub(crate) async fn connect(
     let topic = format!("{source}-changes");
     let wire = Wire { derived, ..Wire::new(source.as_str(), topic, function.package) };
     cloud.connect(&wire).await.map_err(|error| Failure::environment(format!("the path from {source}"), error))
+}
+
+/// Makes what a function keeps its state in and forwards to, where its variables name such: the bucket of `BRIGADE_STATE`, the
+/// queue of `BRIGADE_TARGET`. What is there already is used as it is.
+fn provide(cloud: &LocalCloud, variables: &Variables) -> Result<(), Failure> {
+    if let Some(bucket) = variables.get("BRIGADE_STATE").and_then(|state| bucket_of(state)) {
+        match cloud.store().create_bucket(&bucket, brigade_local::REGION) {
+            Err(error) if error.code != "BucketAlreadyOwnedByYou" => {
+                return Err(Failure::environment(format!("the bucket {bucket}"), error));
+            }
+            _ => {}
+        }
+    }
+    let target = variables.get("BRIGADE_TARGET").and_then(|arn| arn.strip_prefix("arn:aws:sqs:")?.rsplit(':').next());
+    if let Some(name) = target {
+        let fifo = name.ends_with(".fifo").then(|| ("FifoQueue".to_owned(), "true".to_owned()));
+        let made = cloud.queues().create(name, &fifo.into_iter().collect());
+        made.map_err(|error| Failure::environment(format!("the queue {name}"), error))?;
+    }
+    Ok(())
 }
 
 /// Starts a function that nothing feeds yet.

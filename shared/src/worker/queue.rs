@@ -10,7 +10,7 @@ mod sqs;
 #[cfg(feature = "aws")]
 pub use sqs::SqsQueue;
 #[cfg(feature = "sns")]
-pub(super) use sqs::error_of;
+pub(super) use sqs::{Refused, error_of, per_entry};
 
 /// SQS's limit on a message: body and attributes (names, types and values) together, in bytes of UTF-8.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;

@@ -16,9 +16,20 @@ pub const MAX_ANNOUNCEMENT_BYTES: usize = 256 * 1024;
 /// A topic service that messages can be published to.
 #[async_trait]
 pub trait Topic: Send + Sync {
-    /// Publish, to a standard topic. `Ok` means that the message is durable. `Err` with `retry` leaves open whether it was
+    /// Publish. A FIFO topic needs group and deduplication id. `Ok` means that the message is durable. `Err` with `retry` leaves open whether it was
     /// published.
     async fn publish(&self, topic_arn: &str, message: Outgoing) -> Result<(), QueueError>;
+
+    /// PublishBatch, of at most ten messages and [`MAX_ANNOUNCEMENT_BYTES`] in all: a result for each, in order.
+    ///
+    /// Where the service has no such request, they are published one after another.
+    async fn publish_batch(&self, topic_arn: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for message in messages {
+            results.push(self.publish(topic_arn, message).await);
+        }
+        results
+    }
 }
 
 /// Whether SNS could take this message at all.

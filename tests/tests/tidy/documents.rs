@@ -8,6 +8,7 @@ use crate::tree::{files, functions, none, root};
 fn variables(function: &str) -> Option<&'static [Variable]> {
     match function {
         "cleanup" => Some(brigade_cleanup::VARIABLES),
+        "dedupe" => Some(brigade_dedupe::VARIABLES),
         "thumbnail" => Some(brigade_thumbnail::VARIABLES),
         _ => None,
     }

@@ -40,7 +40,7 @@ impl SqsQueue {
         match request.send().await {
             Ok(answer) => {
                 let succeeded: Vec<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
-                per_entry(CHANGE, queue_url, batch.len(), &succeeded, answer.failed())
+                per_entry(CHANGE, queue_url, batch.len(), &succeeded, &refusals(answer.failed()))
             }
             Err(error) => all(batch.len(), &error_of(CHANGE, queue_url, &error)),
         }
@@ -81,7 +81,7 @@ impl Queue for SqsQueue {
         match request.send().await {
             Ok(answer) => {
                 let succeeded: Vec<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
-                per_entry(SEND_BATCH, queue_url, number, &succeeded, answer.failed())
+                per_entry(SEND_BATCH, queue_url, number, &succeeded, &refusals(answer.failed()))
             }
             Err(error) => all(number, &error_of(SEND_BATCH, queue_url, &error)),
         }
@@ -115,22 +115,39 @@ fn batch_entry(index: usize, queue_url: &str, message: Outgoing) -> Result<SendM
     entry.build().map_err(|error| QueueError::refused(SEND_BATCH, queue_url, "BadEntry", error.to_string()))
 }
 
+/// An entry of a batch that was refused, in either service's words.
+pub(in crate::worker) struct Refused<'a> {
+    pub(in crate::worker) id: &'a str,
+    pub(in crate::worker) code: &'a str,
+    pub(in crate::worker) message: &'a str,
+    pub(in crate::worker) sender_fault: bool,
+}
+
+fn refusals(failed: &[BatchResultErrorEntry]) -> Vec<Refused<'_>> {
+    let refused = failed.iter().map(|entry| Refused {
+        id: entry.id(),
+        code: entry.code(),
+        message: entry.message().unwrap_or_default(),
+        sender_fault: entry.sender_fault(),
+    });
+    refused.collect()
+}
+
 /// The entries' results: SQS answers 200 even where every entry failed, and names the entries by the ids that we gave.
-fn per_entry(
+pub(in crate::worker) fn per_entry(
     operation: &'static str,
     queue_url: &str,
     entries: usize,
     succeeded: &[&str],
-    failed: &[BatchResultErrorEntry],
+    failed: &[Refused<'_>],
 ) -> Vec<Result<(), QueueError>> {
     let result = |index: usize| {
         let id = index.to_string();
-        if let Some(entry) = failed.iter().find(|entry| entry.id() == id) {
-            let message = entry.message().unwrap_or_default();
+        if let Some(entry) = failed.iter().find(|entry| entry.id == id) {
             return Err(QueueError {
-                retry: !entry.sender_fault() || is_passing(entry.code()),
-                may_have_landed: !entry.sender_fault() && !is_passing(entry.code()),
-                ..QueueError::refused(operation, queue_url, entry.code(), message)
+                retry: !entry.sender_fault || is_passing(entry.code),
+                may_have_landed: !entry.sender_fault && !is_passing(entry.code),
+                ..QueueError::refused(operation, queue_url, entry.code, entry.message)
             });
         }
         match succeeded.contains(&id.as_str()) {
@@ -176,8 +193,8 @@ mod tests {
 
     #[test]
     fn failures_of_a_batch_go_to_the_entries_that_they_name() {
-        let refusals = [failed("2", "ReceiptHandleIsInvalid", true), failed("0", "InternalError", false)];
-        let results = per_entry(CHANGE, "q", 4, &["1"], &refusals);
+        let refused = [failed("2", "ReceiptHandleIsInvalid", true), failed("0", "InternalError", false)];
+        let results = per_entry(CHANGE, "q", 4, &["1"], &refusals(&refused));
         let shape: Vec<_> = results.iter().map(|r| r.as_ref().err().map(|e| (e.code.as_str(), e.retry))).collect();
         let expected =
             [Some(("InternalError", true)), None, Some(("ReceiptHandleIsInvalid", false)), Some(("NotAnswered", true))];

@@ -1,12 +1,13 @@
 //! The topic port over the AWS SDK.
 
 use async_trait::async_trait;
-use aws_sdk_sns::types::MessageAttributeValue;
+use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::{Topic, check_announcement};
-use crate::worker::queue::{ATTRIBUTE_TYPE, Outgoing, QueueError, error_of};
+use crate::worker::queue::{ATTRIBUTE_TYPE, Outgoing, QueueError, Refused, error_of, per_entry};
 
 const PUBLISH: &str = "Publish";
+const PUBLISH_BATCH: &str = "PublishBatch";
 
 /// SNS. All topics are in the client's region, as the buckets are that they tell of.
 #[derive(Clone, Debug)]
@@ -27,15 +28,62 @@ impl Topic for SnsTopic {
         check_announcement(topic_arn, &message)?;
         let mut request = self.client.publish().topic_arn(topic_arn).message(message.body);
         for (name, value) in message.attributes {
-            let value = MessageAttributeValue::builder().data_type(ATTRIBUTE_TYPE).string_value(value).build();
-            let value = value.map_err(|e| QueueError::refused(PUBLISH, topic_arn, "BadAttribute", e.to_string()))?;
-            request = request.message_attributes(name, value);
+            request = request.message_attributes(name, attribute(PUBLISH, topic_arn, value)?);
         }
-        request.send().await.map(drop).map_err(|error| {
-            let error = error_of(PUBLISH, topic_arn, &error);
-            // SNS's word for a topic that does not exist: it may still be made.
-            let retry = error.retry || error.code == "NotFound";
-            QueueError { retry, ..error }
-        })
+        let request = request.set_message_group_id(message.group_id).set_message_deduplication_id(message.deduplication_id);
+        request.send().await.map(drop).map_err(|error| passing(error_of(PUBLISH, topic_arn, &error)))
     }
+
+    async fn publish_batch(&self, topic_arn: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
+        let number = messages.len();
+        let all = |error: QueueError| vec![Err(error); number];
+        let mut request = self.client.publish_batch().topic_arn(topic_arn);
+        for (index, message) in messages.into_iter().enumerate() {
+            match batch_entry(index, topic_arn, message) {
+                Ok(entry) => request = request.publish_batch_request_entries(entry),
+                Err(error) => return all(error),
+            }
+        }
+        match request.send().await {
+            Ok(answer) => {
+                let succeeded: Vec<&str> = answer.successful().iter().filter_map(|entry| entry.id()).collect();
+                let failed: Vec<Refused<'_>> = answer
+                    .failed()
+                    .iter()
+                    .map(|entry| Refused {
+                        id: entry.id(),
+                        code: entry.code(),
+                        message: entry.message().unwrap_or_default(),
+                        sender_fault: entry.sender_fault(),
+                    })
+                    .collect();
+                per_entry(PUBLISH_BATCH, topic_arn, number, &succeeded, &failed)
+            }
+            Err(error) => all(passing(error_of(PUBLISH_BATCH, topic_arn, &error))),
+        }
+    }
+}
+
+/// SNS's word for a topic that does not exist: it may still be made.
+fn passing(error: QueueError) -> QueueError {
+    QueueError { retry: error.retry || error.code == "NotFound", ..error }
+}
+
+fn attribute(operation: &'static str, topic_arn: &str, value: String) -> Result<MessageAttributeValue, QueueError> {
+    let value = MessageAttributeValue::builder().data_type(ATTRIBUTE_TYPE).string_value(value).build();
+    value.map_err(|error| QueueError::refused(operation, topic_arn, "BadAttribute", error.to_string()))
+}
+
+/// One message of a batch, named by its place in it.
+fn batch_entry(index: usize, topic_arn: &str, message: Outgoing) -> Result<PublishBatchRequestEntry, QueueError> {
+    check_announcement(topic_arn, &message)?;
+    let mut entry = PublishBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message(message.body)
+        .set_message_group_id(message.group_id)
+        .set_message_deduplication_id(message.deduplication_id);
+    for (name, value) in message.attributes {
+        entry = entry.message_attributes(name, attribute(PUBLISH_BATCH, topic_arn, value)?);
+    }
+    entry.build().map_err(|error| QueueError::refused(PUBLISH_BATCH, topic_arn, "BadEntry", error.to_string()))
 }
