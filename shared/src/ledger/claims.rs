@@ -144,7 +144,8 @@ impl Claims {
             if self.has_moved(shard, &seen).await? {
                 return Ok(None);
             }
-            let head = seen.value.clone().unwrap_or_default();
+            let mut head = seen.value.clone().unwrap_or_default();
+            head.feel(wanted.len(), lost);
             let mut planned = plan::claim(self.rules, &head, &wanted, terms, seen.date.unix_timestamp());
             let asked: Vec<usize> = positions(&planned.answers, |answer| matches!(answer, Answer::Ask(_)));
             if !asked.is_empty() && rounds < MAX_ROUNDS {
@@ -156,7 +157,6 @@ impl Claims {
             if !planned.changed || self.read_only {
                 return Ok(Some(planned.answers));
             }
-            planned.head.feel(wanted.len(), lost);
             self.seal(shard, &planned, &mut sealed).await?;
             let pressure = planned.head.pressure;
             match self.documents.replace(&at, &seen, planned.head).await? {
@@ -255,7 +255,8 @@ impl Claims {
 
     async fn split(&self, shard: &Shard) -> Result<(), LedgerError> {
         let stop = |head: Option<&Head>, _| match head {
-            Some(head) if head.stage == Stage::Whole && head.pressure >= TOO_MUCH => {
+            // It has faded a little since it was felt.
+            Some(head) if head.stage == Stage::Whole && head.pressure >= TOO_MUCH / 2 => {
                 Step::Write(Head { stage: Stage::Splitting, ..head.clone() }, ())
             }
             _ => Step::Keep(()),

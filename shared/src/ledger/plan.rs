@@ -205,4 +205,6 @@ fn left(mark: Option<&Mark>, now: i64) -> Duration {
 }
 
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 const THUMBNAIL: &str = "brigade-thumbnail";
+const DEDUPE: &str = "brigade-dedupe";
 const DEFECTIVE: &str = "brigade-thumbnail-that-panics";
 
 /// The directory of the binaries, target/PROFILE.
@@ -15,6 +16,11 @@ static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(built);
 /// The binary that is deployed.
 pub fn thumbnail() -> PathBuf {
     DIRECTORY.join(file(THUMBNAIL))
+}
+
+/// The function that makes a stream clean.
+pub fn dedupe() -> PathBuf {
+    DIRECTORY.join(file(DEDUPE))
 }
 
 /// The same function with the defect that keys with `panic` in them make it panic.
@@ -33,8 +39,9 @@ fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let directory = test.parent().and_then(Path::parent).unwrap().to_owned();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = newest(&root.join("shared/src")).max(newest(&root.join("functions/thumbnail/src")));
-    if [THUMBNAIL, DEFECTIVE].iter().any(|name| changed(&directory.join(file(name))) < sources) {
+    let of = |folder: &str| newest(&root.join(folder));
+    let sources = of("shared/src").max(of("functions/thumbnail/src")).max(of("functions/dedupe/src"));
+    if [THUMBNAIL, DEFECTIVE, DEDUPE].iter().any(|name| changed(&directory.join(file(name))) < sources) {
         eprintln!("the functions' binaries are missing or older than their sources: building them");
         build(&root, &directory);
     }

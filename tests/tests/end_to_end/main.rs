@@ -8,6 +8,7 @@
 
 mod batches;
 mod crashes;
+mod dedupe;
 mod faults;
 mod photos;
 mod refusals;

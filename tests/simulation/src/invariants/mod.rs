@@ -3,7 +3,9 @@
 //! A file for each kind of effect. Nothing here knows how a world is made: values in, what is not as it must be out.
 
 mod derived;
+mod forwarding;
 mod queues;
 
 pub use derived::{NoRegress, Objects, derived_is_f_of_source, read_all, rejected_sources_are_parked};
+pub use forwarding::{Forwarded, consumer_sees_only_newer, newest_is_forwarded, repeated_only_after_a_death};
 pub use queues::nothing_is_left;
