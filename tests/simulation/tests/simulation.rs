@@ -13,7 +13,7 @@ use brigade::storage::faulty::{Faults, Moment, Pause};
 use brigade::storage::{EmbeddedStore, FaultyStore, List, Location, PutOptions, Store};
 use brigade::verdict::Verdict;
 use brigade::worker::Worker;
-use brigade_tests::simulation::{Report, Sabotage, Scenario, run};
+use brigade_simulation::{Report, Sabotage, Scenario, run};
 use brigade_thumbnail::{Config, Thumbnail};
 use futures::FutureExt;
 

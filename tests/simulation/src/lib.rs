@@ -6,7 +6,7 @@
 //! of every invocation waits until it is let go, or until its invocation is killed there.
 //!
 //! A run has episodes. Each ends when the actor has paused, the faults have ceased, and nothing is left to do; then
-//! [`invariants`](crate::invariants) are checked. Many short episodes see more than a long one, because a later change of
+//! [`invariants`] are checked. Many short episodes see more than a long one, because a later change of
 //! a source repairs what an earlier one left wrong. Some invariants hold at every moment and are checked at every change.
 //!
 //! Run it in a current-thread runtime whose time is paused.
@@ -14,6 +14,7 @@
 
 mod contents;
 mod gate;
+pub mod invariants;
 mod invocation;
 mod queue;
 mod report;
