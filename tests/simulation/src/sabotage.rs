@@ -17,7 +17,6 @@ use brigade::storage::{
 };
 use brigade::verdict::{Outcome, Verdict};
 use brigade::worker::Worker;
-use brigade_thumbnail::Thumbnail;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
@@ -183,12 +182,12 @@ impl Sabotaged {
 
 /// The real worker on the lying store.
 pub(super) struct Saboteur {
-    worker: Thumbnail,
+    worker: Box<dyn Worker>,
     store: Arc<Sabotaged>,
 }
 
 impl Saboteur {
-    pub(super) fn new(worker: Thumbnail, store: Arc<Sabotaged>) -> Self {
+    pub(super) fn new(worker: Box<dyn Worker>, store: Arc<Sabotaged>) -> Self {
         Self { worker, store }
     }
 }
@@ -280,7 +279,12 @@ impl Store for Sabotaged {
     }
 
     async fn delete_many(&self, bucket: &BucketName, entries: Vec<(ObjectKey, Delete)>) -> Result<Vec<Result<Deleted>>> {
-        self.inner.delete_many(bucket, entries).await
+        // One by one, so that each is treated as a removal of its own.
+        let mut results = Vec::with_capacity(entries.len());
+        for (key, options) in entries {
+            results.push(self.delete(&Location::new(bucket.clone(), key), options).await);
+        }
+        Ok(results)
     }
 
     async fn list(&self, bucket: &BucketName, options: List) -> Result<Listing> {
