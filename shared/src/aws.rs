@@ -7,6 +7,6 @@ mod failure;
 pub(crate) mod scripted;
 mod trace;
 
-pub use clients::{Clients, server_work_timeouts, timeouts, transfer_timeouts};
+pub use clients::{Clients, Missing, server_work_timeouts, timeouts, transfer_timeouts};
 pub(crate) use failure::{Failure, causes, failure};
 pub use trace::{TraceHeader, with_trace};

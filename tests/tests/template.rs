@@ -9,8 +9,7 @@
     reason = "clippy exempts test functions alone, not what they share"
 )]
 
-use brigade::config::{COMMON, Environment, Fallback, Variable};
-use brigade_thumbnail::{Config, VARIABLES};
+use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Variable};
 
 const TEMPLATE: &str = include_str!("../../infra/template.yaml");
 
@@ -57,13 +56,40 @@ fn resources(kind: &str) -> Vec<(&'static str, Vec<&'static str>)> {
     found
 }
 
-/// The variables that a deployed function declares.
-fn declared(function: &str) -> Vec<Variable> {
-    let own = match function {
-        "brigade-thumbnail" => VARIABLES,
-        other => panic!("name the variables of {other} in this test"),
-    };
-    [COMMON, own].concat()
+/// What a deployed function says of itself.
+struct Known {
+    variables: &'static [Variable],
+    events: &'static [&'static str],
+    read: fn(&Environment) -> Result<Common, Mistakes>,
+}
+
+fn known(function: &str) -> Known {
+    match function {
+        "brigade-thumbnail" => Known {
+            variables: brigade_thumbnail::VARIABLES,
+            events: brigade_thumbnail::EVENTS,
+            read: |environment| Ok(brigade_thumbnail::Config::read(environment)?.common),
+        },
+        other => panic!("say in this test what {other} declares"),
+    }
+}
+
+/// The functions that a queue feeds: name of the deployed function, the word that its resources begin with, its lines.
+fn workers() -> Vec<(&'static str, String, Vec<&'static str>)> {
+    let functions = resources("AWS::Serverless::Function").into_iter();
+    let fed = functions.filter(|(_, lines)| lines.iter().any(|line| line.trim() == "Events:"));
+    fed.map(|(name, lines)| {
+        let function = value(&lines, "FunctionName").expect("a name");
+        let word = name.strip_suffix("Function").unwrap_or_else(|| panic!("{name}: call it {name}Function"));
+        (function, word.to_owned(), lines)
+    })
+    .collect()
+}
+
+/// A resource by its name, which must be of this type.
+fn resource(name: &str, kind: &str) -> Vec<&'static str> {
+    let named = resources(kind).into_iter().find(|(found, _)| *found == name);
+    named.unwrap_or_else(|| panic!("the template has no {name} of type {kind}")).1
 }
 
 /// What the template sets, with parameters and references as a deployment would fill them in.
@@ -93,70 +119,147 @@ fn default(parameter: &str) -> String {
 }
 
 #[test]
-fn every_variable_is_declared_and_every_required_one_is_set() {
-    for (name, lines) in resources("AWS::Serverless::Function") {
-        let function = value(&lines, "FunctionName").expect("a name");
-        let set: Vec<String> = variables(&lines).into_iter().map(|(name, _)| name).collect();
-        let declared = declared(function);
-        for variable in &set {
-            assert!(declared.iter().any(|d| d.name == variable), "{name}: {function} declares no {variable}");
-        }
-        for required in declared.iter().filter(|d| d.fallback == Fallback::Required) {
-            assert!(set.iter().any(|v| v == required.name), "{name}: set {}, without which it does not start", required.name);
+fn every_function_has_the_same_section() {
+    for (function, word, _) in workers() {
+        let short = function.strip_prefix("brigade-").unwrap_or_else(|| panic!("{function}: call it brigade-{function}"));
+        assert_eq!(word.to_lowercase(), short, "{function}: its resources are called after it");
+        for (suffix, kind) in [
+            ("Subscription", "AWS::SNS::Subscription"),
+            ("Queue", "AWS::SQS::Queue"),
+            ("DeadLetters", "AWS::SQS::Queue"),
+            ("Parked", "AWS::SQS::Queue"),
+            ("QueuePolicy", "AWS::SQS::QueuePolicy"),
+            ("Log", "AWS::Logs::LogGroup"),
+            ("Role", "AWS::IAM::Role"),
+            ("DeadLettersAlarm", "AWS::CloudWatch::Alarm"),
+            ("ParkedAlarm", "AWS::CloudWatch::Alarm"),
+            ("AgeAlarm", "AWS::CloudWatch::Alarm"),
+            ("ErrorsAlarm", "AWS::CloudWatch::Alarm"),
+        ] {
+            resource(&format!("{word}{suffix}"), kind);
         }
     }
 }
 
 #[test]
-fn the_function_starts_with_what_the_template_sets() {
-    let (_, lines) = resources("AWS::Serverless::Function").remove(0);
-    let environment: Environment = variables(&lines).into_iter().collect();
-    let config = Config::read(&environment).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    assert!(config.common.parked.is_some(), "a park would be a retry");
-    let source = config.common.input.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(source, ["s3://photos/uploads/*"]);
+fn every_variable_is_declared_and_every_required_one_is_set() {
+    for (function, _, lines) in workers() {
+        let set: Vec<String> = variables(&lines).into_iter().map(|(name, _)| name).collect();
+        let declared = [COMMON, known(function).variables].concat();
+        for variable in &set {
+            assert!(declared.iter().any(|d| d.name == variable), "{function} declares no {variable}");
+        }
+        for required in declared.iter().filter(|d| d.fallback == Fallback::Required) {
+            let is_set = set.iter().any(|v| v == required.name);
+            assert!(is_set, "{function}: set {}, without which it does not start", required.name);
+        }
+    }
+}
+
+#[test]
+fn every_function_starts_with_what_the_template_sets() {
+    for (function, word, lines) in workers() {
+        let environment: Environment = variables(&lines).into_iter().collect();
+        let common = (known(function).read)(&environment).unwrap_or_else(|mistakes| panic!("{function}: {mistakes}"));
+        assert!(common.parked.is_some(), "{function}: a park would be a retry");
+        let parked = below(&lines, "Variables:").iter().find_map(|line| line.trim().strip_prefix("BRIGADE_PARKED: "));
+        assert_eq!(parked, Some(format!("!Ref {word}Parked").as_str()), "{function} parks in a queue of its own");
+        assert!(!common.input.is_empty(), "{function} takes nothing");
+    }
+}
+
+/// Seconds that a queue hides a message, for each timeout that its function can have.
+fn visibilities(queue: &[&str], function: &[&str]) -> Vec<(u64, u64)> {
+    let all = lines();
+    let timeouts = |parameter: &str| {
+        let lines = below(&below(&all, "Parameters:"), &format!("{parameter}:"));
+        let values = value(&lines, "AllowedValues").expect("a closed list of timeouts").trim_matches(['[', ']']).to_owned();
+        values.split(", ").map(|text| text.trim_matches('"').to_owned()).collect::<Vec<_>>()
+    };
+    let timeouts = match value(function, "Timeout").expect("a timeout") {
+        parameter if parameter.starts_with("!Ref ") => timeouts(parameter.trim_start_matches("!Ref ")),
+        seconds => vec![seconds.to_owned()],
+    };
+    let hidden = value(queue, "VisibilityTimeout").expect("a visibility timeout");
+    let column = hidden.trim_end_matches(']').rsplit(", ").next().expect("a column");
+    let rows = below(&below(&all, "Mappings:"), "Visibility:");
+    let seconds = |timeout: &str| match hidden.parse() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let row = value(&rows, &format!("\"{timeout}\"")).unwrap_or_else(|| panic!("no row for {timeout} s"));
+            let cells = row.trim_matches(['{', '}']).split(", ");
+            let cell = cells.into_iter().find_map(|cell| cell.strip_prefix(&format!("{column}: ")));
+            cell.unwrap_or_else(|| panic!("no {column} for {timeout} s")).parse().expect("seconds")
+        }
+    };
+    timeouts.iter().map(|timeout| (timeout.parse().expect("seconds"), seconds(timeout))).collect()
 }
 
 #[test]
 fn a_message_stays_hidden_for_six_timeouts_and_the_window() {
-    let all = lines();
-    let window = resources("AWS::Serverless::Function")
-        .iter()
-        .map(|(_, lines)| number(lines, "MaximumBatchingWindowInSeconds"))
-        .max()
-        .expect("a function");
-    let timeouts = value(&below(&below(&all, "Parameters:"), "Timeout:"), "AllowedValues").expect("a closed list of timeouts");
-    let rows = entries(&below(&below(&all, "Mappings:"), "Visibility:"));
-    for timeout in timeouts.trim_matches(['[', ']']).split(", ").map(|text| text.trim_matches('"')) {
-        let (_, row) = rows.iter().find(|(name, _)| *name == timeout).unwrap_or_else(|| panic!("no row for {timeout} s"));
-        let least = 6 * timeout.parse::<u64>().expect("seconds") + window;
-        assert!(number(row, "Seconds") >= least, "a timeout of {timeout} s needs a visibility timeout of {least} s");
+    for (function, word, lines) in workers() {
+        let window = number(&lines, "MaximumBatchingWindowInSeconds");
+        for (timeout, hidden) in visibilities(&resource(&format!("{word}Queue"), "AWS::SQS::Queue"), &lines) {
+            let least = 6 * timeout + window;
+            assert!(hidden >= least, "{function}: a timeout of {timeout} s needs {least} s of invisibility, not {hidden} s");
+        }
     }
 }
 
 #[test]
 fn the_mapping_takes_partial_answers() {
-    for (name, lines) in resources("AWS::Serverless::Function") {
+    for (function, _, lines) in workers() {
         let types = value(&lines, "FunctionResponseTypes");
-        assert_eq!(types, Some("[ReportBatchItemFailures]"), "{name}: without it Lambda deletes what was given back");
+        assert_eq!(types, Some("[ReportBatchItemFailures]"), "{function}: without it Lambda deletes what was given back");
         let (size, window) = (number(&lines, "BatchSize"), number(&lines, "MaximumBatchingWindowInSeconds"));
-        assert!(size <= 10 || window >= 1, "{name}: a batch of more than 10 needs a window of 1 s or more");
+        assert!(size <= 10 || window >= 1, "{function}: a batch of more than 10 needs a window of 1 s or more");
     }
 }
 
 #[test]
 fn each_queue_has_dead_letters_that_outlive_it_and_a_parking_queue() {
-    let queues = resources("AWS::SQS::Queue");
-    let named = |name: &str| queues.iter().find(|(_, lines)| value(lines, "QueueName") == Some(name)).map(|(_, lines)| lines);
-    for (name, lines) in resources("AWS::Serverless::Function") {
-        let function = value(&lines, "FunctionName").expect("a name");
-        let queue = named(function).unwrap_or_else(|| panic!("{name} has no queue {function}"));
-        assert!(number(queue, "maxReceiveCount") >= 5, "{function}: fewer than 5 receives make dead letters of throttling");
-        for suffix in ["-dlq", "-parked"] {
-            let other = named(&format!("{function}{suffix}")).unwrap_or_else(|| panic!("{function} has no {suffix}"));
+    for (function, word, _) in workers() {
+        let queue = |suffix: &str| resource(&format!("{word}{suffix}"), "AWS::SQS::Queue");
+        let own = queue("Queue");
+        assert_eq!(value(&own, "QueueName"), Some(function));
+        assert!(number(&own, "maxReceiveCount") >= 5, "{function}: fewer than 5 receives make dead letters of throttling");
+        let dead_letters = value(&own, "deadLetterTargetArn");
+        assert_eq!(dead_letters, Some(format!("!GetAtt {word}DeadLetters.Arn").as_str()), "{function}");
+        for (suffix, name) in [("DeadLetters", "-dlq"), ("Parked", "-parked")] {
+            let other = queue(suffix);
+            assert_eq!(value(&other, "QueueName"), Some(format!("{function}{name}").as_str()));
             // A message keeps the time stamp of its first queue, so it would be gone soon after it arrived.
-            let (own, others) = (number(queue, "MessageRetentionPeriod"), number(other, "MessageRetentionPeriod"));
-            assert!(others > own, "{function}{suffix} keeps messages for {others} s, the queue itself for {own} s");
+            let (own, others) = (number(&own, "MessageRetentionPeriod"), number(&other, "MessageRetentionPeriod"));
+            assert!(others > own, "{function}{name} keeps messages for {others} s, the queue itself for {own} s");
+        }
+    }
+}
+
+#[test]
+fn each_function_pays_for_its_own_events_alone() {
+    for (function, word, _) in workers() {
+        let subscription = resource(&format!("{word}Subscription"), "AWS::SNS::Subscription");
+        let policy = below(&subscription, "eventName:");
+        let passes = policy.iter().filter_map(|line| line.trim().strip_prefix("- prefix: "));
+        let passes: Vec<&str> = passes.map(|text| text.trim_matches('"').trim_end_matches(':')).collect();
+        assert_eq!(passes, known(function).events, "{function}: what its subscription lets through is what it takes");
+        assert_eq!(value(&subscription, "FilterPolicyScope"), Some("MessageBody"));
+        assert_eq!(value(&subscription, "RawMessageDelivery"), Some("true"));
+        assert_eq!(value(&subscription, "DependsOn"), Some(format!("{word}QueuePolicy").as_str()), "else it loses the first");
+    }
+}
+
+#[test]
+fn a_topic_is_told_every_family_that_a_function_takes() {
+    let announced: Vec<&str> = lines().iter().filter_map(|line| line.trim().strip_prefix("- Event: ")).collect();
+    for (function, word, _) in workers() {
+        let subscription = resource(&format!("{word}Subscription"), "AWS::SNS::Subscription");
+        if value(&subscription, "TopicArn") != Some("!Ref SourceTopic") {
+            continue;
+        }
+        for family in known(function).events {
+            let rule = format!("\"s3:{family}:*\"");
+            assert!(announced.contains(&rule.as_str()), "the source bucket announces no {rule}, which {function} takes");
         }
     }
 }

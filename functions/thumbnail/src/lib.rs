@@ -24,6 +24,9 @@ pub use config::{
     parse_quality, parse_sizes,
 };
 
+/// The families of events that it takes: what a subscription lets through to its queue.
+pub const EVENTS: &[&str] = &["ObjectCreated", "ObjectRemoved", "LifecycleExpiration"];
+
 /// The thumbnail function on some store.
 pub struct Thumbnail {
     store: Arc<dyn Store>,

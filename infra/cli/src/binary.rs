@@ -71,7 +71,8 @@ enum Unbuilt {
 async fn build(workspace: &Path, function: &Function) -> Result<PathBuf, Unbuilt> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--message-format=json-render-diagnostics", "-p", function.package, "--bin", function.package]);
+    // Among the default members, as `cargo run` is: `-p` would select other features, and build the AWS SDK anew.
+    command.args(["build", "--message-format=json-render-diagnostics", "--bin", function.package]);
     command.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
     // A release build is measured with release functions.
     if !cfg!(debug_assertions) {

@@ -4,10 +4,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::config::{Credentials, ProvideCredentials};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::TraceHeader;
+use super::failure::causes;
 use crate::storage::S3Store;
 use crate::worker::queue::SqsQueue;
 
@@ -56,6 +57,20 @@ pub struct Clients {
     sns: OnceLock<aws_sdk_sns::Client>,
 }
 
+/// What the environment does not say.
+#[derive(Debug, thiserror::Error)]
+pub enum Missing {
+    /// No region.
+    #[error("no region: set AWS_REGION, or name a profile that has one with AWS_PROFILE")]
+    Region,
+    /// No credentials, or none that could be got.
+    #[error(
+        "no credentials ({0}): set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; \
+         a local cloud takes any (`brigade up` prints some)"
+    )]
+    Credentials(String),
+}
+
 impl Clients {
     /// Region and credentials by the SDK's default chain. A missing one shows in the first request's error.
     ///
@@ -70,6 +85,20 @@ impl Clients {
             .await;
         let path_style = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         Self::new(config, path_style)
+    }
+
+    /// As [`Self::from_env`], for a person at a terminal: what is missing is said before the first request is made.
+    ///
+    /// # Errors
+    /// What no request could do without.
+    pub async fn checked_from_env() -> Result<Self, Missing> {
+        let clients = Self::from_env().await;
+        clients.region().ok_or(Missing::Region)?;
+        let provider = clients.config.credentials_provider().ok_or_else(|| Missing::Credentials("no source".to_owned()))?;
+        match provider.provide_credentials().await {
+            Ok(_) => Ok(clients),
+            Err(error) => Err(Missing::Credentials(causes(&error))),
+        }
     }
 
     /// For a cloud at `endpoint`, such as the local one: nothing is read from the environment.

@@ -6,24 +6,32 @@
 //! of every invocation waits until it is let go, or until its invocation is killed there.
 //!
 //! A run has episodes. Each ends when the actor has paused, the faults have ceased, and nothing is left to do; then
-//! [`invariants`](crate::invariants) are checked. Many short episodes see more than a long one, because a later change of
+//! [`invariants`] are checked. Many short episodes see more than a long one, because a later change of
 //! a source repairs what an earlier one left wrong. Some invariants hold at every moment and are checked at every change.
 //!
 //! Run it in a current-thread runtime whose time is paused.
 #![expect(clippy::expect_used, reason = "a simulation that can't be set up is a test that fails")]
 
 mod contents;
+mod function;
+mod functions;
 mod gate;
+pub mod invariants;
 mod invocation;
+mod photos;
+mod places;
 mod queue;
 mod report;
 mod sabotage;
 mod scenario;
+mod scheduler;
+mod search;
 mod timeline;
+mod topic;
 mod witness;
 mod world;
 
 pub use report::Report;
 pub use sabotage::Sabotage;
 pub use scenario::Scenario;
-pub use world::run;
+pub use search::{Found, first_caught, search, simulate};

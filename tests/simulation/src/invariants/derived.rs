@@ -1,4 +1,4 @@
-//! What must hold, as functions: the simulation and the end-to-end tests ask the same.
+//! Of derived objects: `f(source)` when all is quiet, and never a step back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,12 +37,6 @@ pub fn derived_is_f_of_source(wanted: &Objects, found: &Objects) -> Vec<String> 
     let differs = |key: &&String| found.get(*key).is_some_and(|bytes| Some(bytes) != wanted.get(*key));
     let other = wanted.keys().filter(differs).map(|key| format!("other bytes than f(source): {key}"));
     missing.chain(extra).chain(other).collect()
-}
-
-/// At quiescence: the work queue and its dead-letter queue are empty, so each message was acknowledged or parked.
-pub fn nothing_is_left(waiting: usize, dead: usize) -> Vec<String> {
-    let count = |number: usize, queue: &str| (number > 0).then(|| format!("{number} messages left in the {queue}"));
-    [count(waiting, "work queue"), count(dead, "dead-letter queue")].into_iter().flatten().collect()
 }
 
 /// At quiescence: every live source that has no outputs was parked. `parked` are the bodies in the parking queue.
@@ -120,7 +114,6 @@ mod tests {
         let expected = ["missing: a", "not f of any source: d", "other bytes than f(source): c"];
         assert_eq!(derived_is_f_of_source(&wanted, &found), expected);
         assert!(derived_is_f_of_source(&wanted, &wanted).is_empty());
-        assert_eq!(nothing_is_left(2, 0), ["2 messages left in the work queue"]);
         assert_eq!(rejected_sources_are_parked(&[at("k")].into(), []), ["rejected and never parked: s3://photos/k"]);
     }
 

@@ -1,0 +1,238 @@
+//! The world of one run, and its episodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brigade::event::BucketName;
+use brigade::storage::embedded::Versioning;
+use brigade::storage::{EmbeddedStore, FaultyStore};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::function::{Deployment, Function};
+use super::functions::ThumbnailDeployed;
+use super::invariants::nothing_is_left;
+use super::invocation::Invocation;
+use super::photos::Photos;
+use super::places::{DERIVED, SOURCES};
+use super::queue::Queues;
+use super::report::Report;
+use super::sabotage::Sabotage;
+use super::scenario::Scenario;
+use super::timeline::Timeline;
+use super::topic::Topic;
+use super::witness::Witness;
+
+/// Steps of an episode; one that needs more does not come to rest.
+const MAX_STEPS: u64 = 60_000;
+/// How long invocations with the old configuration still begin after a deployment. Were it longer than a late look waits,
+/// the old one could take that look, and leave an output that only the new one knows.
+const OVERLAP: Duration = Duration::from_secs(300);
+
+/// Runs a scenario to its end. The same scenario gives the same report.
+pub(super) async fn run(scenario: &Scenario, sabotage: Option<Sabotage>) -> Report {
+    // Tokio's own fairness would interrupt the scheduler at places that depend on what ran before.
+    tokio::task::unconstrained(async { World::new(scenario.clone(), sabotage).run().await }).await
+}
+
+pub(super) struct World {
+    pub(super) scenario: Scenario,
+    pub(super) random: fastrand::Rng,
+    pub(super) faulty: FaultyStore<EmbeddedStore>,
+    pub(super) functions: Vec<Function>,
+    pub(super) photos: Photos,
+    pub(super) witness: Arc<Witness>,
+    pub(super) timeline: Arc<Timeline>,
+    pub(super) invocations: Vec<Invocation>,
+    pub(super) invoked: u64,
+    pub(super) step: u64,
+    pub(super) changes: u32,
+    /// The new configuration is deployed; the old one still serves some invocations until it has drained.
+    pub(super) deployed: bool,
+    /// From then on no new invocation has the old configuration.
+    pub(super) overlap_ends: Instant,
+    pub(super) drained: bool,
+    /// Faults have ceased, until all is at rest.
+    pub(super) quiet: bool,
+    /// Changes at whose end the world comes to rest; then it is checked, and the next episode begins.
+    pub(super) episode_ends: u32,
+    /// Write that waits to land, by when it must have.
+    pub(super) late: Option<Instant>,
+    pub(super) stop: Option<String>,
+    fired: BTreeMap<&'static str, u64>,
+}
+
+impl World {
+    fn new(scenario: Scenario, sabotage: Option<Sabotage>) -> Self {
+        let seed = scenario.seed;
+        let timeline = Arc::new(Timeline::new());
+        let store = store(&scenario, &timeline);
+        let topic = Arc::new(Topic::default());
+        let thumbnail = Arc::new(ThumbnailDeployed::new(&scenario, sabotage));
+        let deployments: Vec<Arc<dyn Deployment>> = vec![Arc::clone(&thumbnail) as Arc<dyn Deployment>];
+        let mut functions = Vec::new();
+        for (number, deployment) in deployments.into_iter().enumerate() {
+            let lose_late_looks = sabotage == Some(Sabotage::NoLateLook);
+            let queues = Queues::new(deployment.name(), number as u64, &scenario, lose_late_looks, Arc::clone(&timeline));
+            let (queues, policy) = (Arc::new(queues), Arc::clone(&deployment));
+            topic.subscribe(&queues, Box::new(move |kind| policy.takes(kind)));
+            functions.push(Function { queues, deployment });
+        }
+        let sources = BucketName::new(SOURCES);
+        let witness = Witness::watch(&store, &sources, thumbnail.template(), &topic, &timeline);
+        let queues = functions.first().map(|function| Arc::clone(&function.queues)).expect("thumbnail is the first");
+        let photos = Photos {
+            scenario: scenario.clone(),
+            store: store.clone(),
+            topic,
+            witness: Arc::clone(&witness),
+            thumbnail,
+            queues,
+        };
+        Self {
+            random: fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9).wrapping_add(1)),
+            drained: scenario.deploy_after.is_none(),
+            deployed: false,
+            overlap_ends: Instant::now(),
+            faulty: FaultyStore::new(store, scenario.faults, seed),
+            scenario,
+            functions,
+            photos,
+            witness,
+            timeline,
+            invocations: Vec::new(),
+            invoked: 0,
+            step: 0,
+            changes: 0,
+            quiet: false,
+            episode_ends: 0,
+            late: None,
+            stop: None,
+            fired: BTreeMap::new(),
+        }
+    }
+
+    async fn run(mut self) -> Report {
+        let mut divergences = Vec::new();
+        while divergences.is_empty() && self.goes_on() {
+            self.begin_episode();
+            self.run_episode().await;
+            divergences = match self.stop.take() {
+                Some(stop) => vec![stop],
+                None => self.check().await,
+            };
+        }
+        let timeline = self.timeline.render(&self.faulty.timeline());
+        Report { seed: self.scenario.seed, divergences, timeline, fired: self.fired(), changes: self.changes }
+    }
+
+    /// A mild seed goes on, in harsher weather, until it has had the faults that every run must have.
+    fn goes_on(&mut self) -> bool {
+        if self.changes < self.scenario.changes {
+            return true;
+        }
+        let mild = Report::count_faults(&self.fired()) < self.scenario.least_faults;
+        if mild {
+            self.scenario = self.scenario.clone().harsher();
+        }
+        mild
+    }
+
+    fn begin_episode(&mut self) {
+        self.episode_ends = (self.changes + self.random.u32(1..=self.scenario.burst)).min(self.scenario.changes);
+        self.timeline.note(format!("changes {} to {}, faults begin", self.changes + 1, self.episode_ends));
+        self.quiet = false;
+        self.faulty.set_faults(self.scenario.faults);
+        self.functions.iter().for_each(|function| function.queues.set_faults(true));
+    }
+
+    async fn run_episode(&mut self) {
+        let begun = self.step;
+        while self.stop.is_none() && self.make_step().await {
+            self.step += 1;
+            if let Some(violation) = self.witness.violation() {
+                self.stop = Some(violation);
+            } else if self.step - begun == MAX_STEPS {
+                self.stop = Some(format!("no rest after {MAX_STEPS} steps"));
+            }
+        }
+    }
+
+    /// What must hold at rest.
+    async fn check(&self) -> Vec<String> {
+        let mut divergences = self.photos.check(if self.deployed { 2 } else { 1 }).await;
+        for function in &self.functions {
+            let (waiting, dead) = function.queues.left();
+            let left = nothing_is_left(waiting, dead).into_iter();
+            divergences.extend(left.map(|what| format!("{}: {what}", function.name())));
+        }
+        divergences
+    }
+
+    pub(super) fn fire(&mut self, what: &'static str) {
+        *self.fired.entry(what).or_default() += 1;
+    }
+
+    /// How often each fault, and what else not every run has, happened.
+    fn fired(&self) -> BTreeMap<&'static str, u64> {
+        let counts = self.faulty.fired();
+        let of_store = [
+            ("throttled", counts.throttled),
+            ("unavailable", counts.unavailable),
+            ("reply lost", counts.reply_lost),
+            ("re-sent", counts.resent),
+            ("late landing", counts.landed_late),
+            ("body cut", counts.cut),
+        ];
+        let mut fired = self.fired.clone();
+        let of_queues = self.functions.iter().flat_map(|function| function.queues.fired());
+        of_queues.chain(of_store).for_each(|(what, number)| *fired.entry(what).or_default() += number);
+        fired
+    }
+
+    /// The actor changes something.
+    pub(super) fn change(&mut self) {
+        self.changes += 1;
+        let happened = self.photos.change(&mut self.random);
+        if let Some(happened) = happened {
+            self.fire(happened);
+        }
+        if Some(self.changes) == self.scenario.deploy_after {
+            self.timeline.note("another configuration is deployed".to_owned());
+            self.fire("deployment");
+            self.deployed = true;
+            self.overlap_ends = Instant::now() + OVERLAP;
+        }
+    }
+
+    /// From now on no new invocation has the old configuration, once the last one with it has ended.
+    pub(super) fn drain(&mut self) {
+        let has_old = self.invocations.iter().any(|one| one.has_generations && one.generation == 1);
+        if self.deployed && !self.drained && !has_old {
+            self.end_overlap();
+        }
+    }
+
+    /// The old version has drained: a backfill follows.
+    pub(super) fn end_overlap(&mut self) {
+        self.drained = true;
+        self.timeline.note("backfill".to_owned());
+        self.photos.backfill();
+    }
+}
+
+/// The store, with its buckets, in simulated time.
+fn store(scenario: &Scenario, timeline: &Arc<Timeline>) -> EmbeddedStore {
+    let clock = Arc::clone(timeline);
+    let now = move || OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + clock.now();
+    let store = EmbeddedStore::new().with_clock(Arc::new(now)).with_seed(scenario.seed);
+    for (name, versioned) in [(SOURCES, scenario.versioned), (DERIVED, scenario.derived_versioned)] {
+        let bucket = BucketName::new(name);
+        store.create_bucket(&bucket, "us-east-1").expect("a bucket is made");
+        if versioned {
+            store.set_versioning(&bucket, Versioning::Enabled).expect("versioning is set");
+        }
+    }
+    store
+}

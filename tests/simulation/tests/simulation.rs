@@ -1,0 +1,104 @@
+//! The functions in a simulated world, seed by seed.
+#![expect(clippy::panic, reason = "a test that panics is a test that fails")]
+
+use brigade_simulation::{Sabotage, Scenario, first_caught, search, simulate};
+
+/// Seeds of an ordinary test run; `BRIGADE_SIMULATION_SEEDS` asks for more.
+const SEEDS: u64 = 150;
+
+/// Every kind of fault that a whole run of the suite must have seen, and what else must have happened in it.
+const KINDS: &[&str] = &[
+    "acknowledgement lost",
+    "body cut",
+    "crash",
+    "delete marker removed",
+    "deployment",
+    "event duplicated",
+    "event reordered",
+    "late landing",
+    "late look",
+    "message dead-lettered",
+    "message redelivered",
+    "re-sent",
+    "reply lost",
+    "send refused",
+    "send reply lost",
+    "throttled",
+    "timeout",
+    "unavailable",
+    "version removed",
+    "visibility refused",
+];
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn derived_state_is_f_of_source_whatever_fails() {
+    let first = number("BRIGADE_SIMULATION_FIRST", 0);
+    let found = search(first..first + number("BRIGADE_SIMULATION_SEEDS", SEEDS), Scenario::of_seed);
+    println!("{found}");
+    assert!(found.first_wrong.is_none(), "{}", found.first_wrong.map(|report| report.explain()).unwrap_or_default());
+    assert!(found.least_changes >= 20 && found.least_faults >= 5, "a run with too few changes or faults");
+    let never: Vec<_> = KINDS.iter().filter(|kind| found.fired.get(*kind).is_none_or(|n| *n == 0)).collect();
+    assert!(never.is_empty(), "never happened: {never:?}");
+}
+
+#[test]
+fn a_world_without_faults_converges() {
+    for seed in 0..20 {
+        let report = simulate(&Scenario::of_seed(seed).without_faults(), None);
+        assert!(report.divergences.is_empty(), "{}", report.explain());
+    }
+}
+
+#[test]
+fn crashes_and_duplicates_alone_do_no_harm() {
+    for seed in 0..20 {
+        let report = simulate(&Scenario::of_seed(seed).with_crashes_and_duplicates_only(), None);
+        assert!(report.divergences.is_empty(), "{}", report.explain());
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for seed in [1, 2, 3, 5, 8] {
+        let scenario = Scenario::of_seed(seed);
+        let (first, second) = (simulate(&scenario, None), simulate(&scenario, None));
+        assert!(first.timeline.len() > 100, "seed {seed} does too little");
+        assert_eq!(first.timeline, second.timeline, "seed {seed}");
+        assert_eq!(first.fired, second.fired, "seed {seed}");
+    }
+}
+
+/// Within how many seeds each sabotage must show.
+const SABOTAGE_SEEDS: u64 = 1000;
+
+fn is_caught(sabotage: Sabotage) {
+    let report = first_caught(0..SABOTAGE_SEEDS, Scenario::of_seed, sabotage);
+    let report = report.unwrap_or_else(|| panic!("{sabotage:?} was not caught within {SABOTAGE_SEEDS} seeds"));
+    println!("{sabotage:?} is caught by seed {}: {}", report.seed, report.divergences.join("; "));
+}
+
+macro_rules! sabotages {
+    ($($name:ident: $sabotage:ident,)*) => {
+        $(#[test] fn $name() { is_caught(Sabotage::$sabotage); })*
+
+        #[test]
+        fn every_sabotage_is_in_the_table() {
+            assert_eq!([$(Sabotage::$sabotage),*], Sabotage::ALL);
+        }
+    };
+}
+
+sabotages! {
+    no_look_after_a_put_is_caught: NoLookAfterPut,
+    no_look_after_a_delete_is_caught: NoLookAfterDelete,
+    source_first_is_caught: SourceFirst,
+    unconditional_writes_are_caught: Unconditional,
+    a_refused_condition_taken_as_done_is_caught: RefusedIsDone,
+    no_late_look_is_caught: NoLateLook,
+    the_sidecar_as_the_only_test_is_caught: SidecarAlone,
+    removal_of_own_writes_only_is_caught: OnlyOwnWrites,
+}
