@@ -43,7 +43,7 @@ impl std::fmt::Display for SourceFormat {
     }
 }
 
-/// Tells the format of a file from its first bytes; 64 are enough, except for SVG behind a long prologue (1,024).
+/// Tells the format of a file from its first bytes; 64 are enough, except for SVG behind a long prologue (4,096).
 pub(super) fn sniff(bytes: &[u8]) -> Result<SourceFormat, Reject> {
     if bytes.is_empty() {
         return Err(Reject::Empty);
@@ -158,7 +158,7 @@ fn netpbm(bytes: &[u8]) -> Option<&'static str> {
 /// SVG is text: an optional byte order mark, XML prologue, comments or doctype, then `<svg`.
 fn svg(bytes: &[u8]) -> Option<&'static str> {
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
-    let window = text.get(..1024).unwrap_or(text);
+    let window = text.get(..4096).unwrap_or(text);
     (text.starts_with(b"<") && window.windows(4).any(|four| four.eq_ignore_ascii_case(b"<svg"))).then_some("svg")
 }
 
