@@ -269,6 +269,7 @@ fn tiffs() -> Vec<Good> {
         ("tiff, RGB packed",               Tiff { compression: 32_773, ..of(2, 3, &literals) },       SEEN),
         ("tiff, straight alpha",           Tiff { extra: Some(2), ..of(2, 4, &[200, 90, 30, 128]) },  [200, 90, 30, 128]),
         ("tiff, multiplied alpha",         Tiff { extra: Some(1), ..of(2, 4, &[100, 45, 15, 128]) },  [200, 90, 30, 128]),
+        ("tiff, a fifth sample",           Tiff { extra: Some(2), ..of(2, 5, &[200, 90, 30, 128, 9]) }, [200, 90, 30, 128]),
         ("tiff, a fourth sample that is no alpha", Tiff { extra: Some(0), ..of(2, 4, &[200, 90, 30, 9]) }, SEEN),
         ("tiff, palette",                  palette(8, map, &[7]),                                     SEEN),
         ("tiff, palette 1",                Tiff { strips: vec![vec![0xFF; 32]], ..palette(1, small_map, &[]) }, SEEN),
@@ -362,6 +363,7 @@ fn foreign() -> Vec<Bad> {
         ("tiff, Lab",                   tiff(8, 3).bytes(),                                       "unsupported", "Lab"),
         ("tiff, sensor data",           tiff(32_803, 1).bytes(),                                  "unsupported", "raw sensor"),
         ("tiff, other inks",            Tiff { others: vec![(332, Values::Shorts(vec![2]))], ..tiff(5, 4) }.bytes(), "unsupported", "inks"),
+        ("tiff, bits in reverse order", Tiff { others: vec![(266, Values::Shorts(vec![2]))], ..tiff(2, 3) }.bytes(), "unsupported", "reverse"),
         ("tiff, an unknown compression", Tiff { compression: 34_887, ..tiff(2, 3) }.bytes(),      "unsupported", "compression"),
     ];
     bad_of(list)

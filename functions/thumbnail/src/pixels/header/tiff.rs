@@ -11,6 +11,7 @@ const HEIGHT: u16 = 257;
 const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
 const PHOTOMETRIC: u16 = 262;
+const FILL_ORDER: u16 = 266;
 const SAMPLES_PER_PIXEL: u16 = 277;
 const COLOUR_MAP: u16 = 320;
 const INK_SET: u16 = 332;
@@ -133,6 +134,9 @@ fn samples(tiff: &Tiff<'_>, ifd: u64) -> Result<Option<Samples>, Reject> {
         32_844 | 32_845 => return unsupported("tiff (LogLuv)"),
         _ => return unsupported("tiff (colours of an uncommon kind)"),
     };
+    if number(FILL_ORDER, 1) != 1 {
+        return unsupported("tiff (bits in reverse order)");
+    }
     let count = number(SAMPLES_PER_PIXEL, 1);
     if count < colour.samples() as u64 || count > MAX_SAMPLES {
         return Err(Reject::corrupt(SourceFormat::Tiff, format!("{count} samples for photometric {photometric}")));
