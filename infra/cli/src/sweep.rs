@@ -94,12 +94,18 @@ fn told(arguments: &Arguments, summary: &Summary, max_deletes: u64) -> Result<()
         }))?;
     } else {
         let verb = if arguments.apply { "removed" } else { "would be removed" };
-        print::line(format!("{looked} derived objects looked at; {objects} of {sources} sources that are gone {verb}"))?;
+        print::line(format!(
+            "{looked} derived objects looked at; {objects} of them, of {sources} sources that are gone, {verb}"
+        ))?;
     }
     match over {
         Some(over) => Err(Failure::Findings(format!(
             "{over} derived objects or more have no source, and --max-deletes is {max_deletes}: {}",
-            if arguments.apply { "the sweep ended there" } else { "--apply would remove nothing" }
+            match (arguments.apply, objects) {
+                (true, 0) => "nothing was removed",
+                (true, _) => "the sweep ended there",
+                (false, _) => "--apply would remove nothing",
+            }
         ))),
         None if *failed > 0 => Err(Failure::Findings(format!("the derived objects of {failed} sources could not be removed"))),
         None if *objects > 0 && !arguments.apply => Err(Failure::Findings("run it with --apply to remove them".to_owned())),

@@ -18,7 +18,7 @@ pub const CLEANUP_PARKED: &str = "cleanup-parked";
 const FUNCTION: &str = "brigade-cleanup";
 
 impl Rig {
-    /// Lays the path of removals to cleanup, starts it and lets messages flow. Of `setting` the queue's part counts, and the batch.
+    /// Lays the path of removals to cleanup, starts it and lets messages flow. Of `setting` the queue's part counts.
     pub async fn join_cleanup(&self, setting: &Setting, own: &[(&str, &str)]) {
         let wire = Wire {
             visibility: setting.visibility,
