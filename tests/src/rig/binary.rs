@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 const THUMBNAIL: &str = "brigade-thumbnail";
+const CLEANUP: &str = "brigade-cleanup";
 const DEDUPE: &str = "brigade-dedupe";
 const DEFECTIVE: &str = "brigade-thumbnail-that-panics";
 
@@ -23,7 +24,12 @@ pub fn dedupe() -> PathBuf {
     DIRECTORY.join(file(DEDUPE))
 }
 
-/// The same function with the defect that keys with `panic` in them make it panic.
+/// The cleanup function that is deployed.
+pub fn cleanup() -> PathBuf {
+    DIRECTORY.join(file(CLEANUP))
+}
+
+/// The thumbnail function with the defect that keys with `panic` in them make it panic.
 pub fn defective() -> PathBuf {
     DIRECTORY.join(file(DEFECTIVE))
 }
@@ -39,9 +45,10 @@ fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let directory = test.parent().and_then(Path::parent).unwrap().to_owned();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let of = |folder: &str| newest(&root.join(folder));
-    let sources = of("shared/src").max(of("functions/thumbnail/src")).max(of("functions/dedupe/src"));
-    if [THUMBNAIL, DEFECTIVE, DEDUPE].iter().any(|name| changed(&directory.join(file(name))) < sources) {
+    let sources =
+        |function: &str| newest(&root.join("shared/src")).max(newest(&root.join("functions").join(function).join("src")));
+    let old = |(name, function): &(&str, &str)| changed(&directory.join(file(name))) < sources(function);
+    if [(THUMBNAIL, "thumbnail"), (DEFECTIVE, "thumbnail"), (CLEANUP, "cleanup"), (DEDUPE, "dedupe")].iter().any(old) {
         eprintln!("the functions' binaries are missing or older than their sources: building them");
         build(&root, &directory);
     }

@@ -7,10 +7,12 @@
 )]
 
 mod batches;
+mod cleanup;
 mod crashes;
 mod dedupe;
 mod faults;
 mod photos;
 mod refusals;
 mod start;
+mod storm;
 mod world;
