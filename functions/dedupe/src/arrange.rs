@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn the_newest_of_each_key_leads() {
         use Place::*;
-        let rows: [(&str, Vec<Change>, Vec<usize>, Vec<Place>); 6] = [
+        type Row = (&'static str, Vec<Change>, Vec<usize>, Vec<Place>);
+        let rows: [Row; 6] = [
             ("nothing", vec![], vec![], vec![]),
             ("two keys", vec![change("b", "1"), change("a", "1")], vec![0, 1], vec![Leads(0), Leads(1)]),
             ("delivered twice", vec![change("a", "1"), change("a", "1")], vec![0], vec![Leads(0), Same(0)]),

@@ -129,7 +129,8 @@ mod tests {
             checksum: "c".to_owned(),
             holders: keys.iter().map(|key| holder(key)).collect(),
         };
-        let rows: [(&str, Option<Holders>, &[&str], &[&str], Option<&str>); 5] = [
+        type Row<'a> = (&'a str, Option<Holders>, &'a [&'a str], &'a [&'a str], Option<&'a str>);
+        let rows: [Row<'_>; 5] = [
             ("the first", None, &[], &["me"], None),
             ("the second", Some(holders(&["a"])), &[], &["a", "me"], Some("a")),
             ("known already", Some(holders(&["a", "me"])), &[], &["a", "me"], Some("a")),

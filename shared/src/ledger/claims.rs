@@ -164,7 +164,12 @@ impl Claims {
                     self.note_pressure(shard, pressure);
                     return Ok(Some(planned.answers));
                 }
-                Replaced::Contended(now) => (seen, lost) = (now, lost + 1),
+                Replaced::Contended(_) => {
+                    lost += 1;
+                    self.documents.step_aside(lost).await;
+                    // What was there a pause ago is likely not there any more.
+                    seen = self.documents.read(&at).await?;
+                }
             }
         }
         self.note_pressure(shard, if wanted.len() <= 4 { TOO_MUCH } else { 0 });

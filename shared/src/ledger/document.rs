@@ -1,6 +1,7 @@
 //! One JSON document in S3 that several writers share: read it, decide, replace it on condition.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -190,12 +191,21 @@ impl Documents {
                 Step::Keep(answer) => return Ok(Updated { answer: Some(answer), seen, lost }),
                 Step::Write(value, answer) => (value, answer),
             };
-            seen = match self.replace(at, &seen, value).await? {
-                Replaced::Written(seen) => return Ok(Updated { answer: Some(answer), seen, lost }),
-                Replaced::Contended(seen) => seen,
-            };
+            if let Replaced::Written(seen) = self.replace(at, &seen, value).await? {
+                return Ok(Updated { answer: Some(answer), seen, lost });
+            }
+            self.step_aside(lost + 1).await;
+            seen = self.read(at).await?;
         }
         Ok(Updated { answer: None, seen, lost: MAX_ATTEMPTS })
+    }
+
+    /// A pause after so many attempts that were lost in a row: up to 20 ms after the first, up to 640 ms after the sixth and
+    /// later ones, so that those who contend don't meet again at once.
+    pub(super) async fn step_aside(&self, lost: u32) {
+        let longest = 20_u64 << lost.saturating_sub(1).min(5);
+        let drawn = u64::from_str_radix(&self.nonces.next(), 16).unwrap_or_default();
+        tokio::time::sleep(Duration::from_millis(drawn % (longest + 1))).await;
     }
 
     fn render<T: Stored>(&self, at: &Location, nonce: &str, value: &T) -> Result<Bytes, LedgerError> {
