@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use brigade::derived::is_withdrawn;
 use brigade::event::{BucketName, EventKind, ObjectEvent, ObjectKey};
 use brigade::storage::{Delete, EmbeddedStore, Encryption, Head, ListVersions, Location, PutOptions};
 
@@ -38,6 +39,12 @@ impl Photos {
     fn sources(&self) -> Vec<Location> {
         let at = |key: &&str| Location::new(BucketName::new(SOURCES), ObjectKey::new(*key).expect("a key"));
         self.scenario.keys.iter().map(at).collect()
+    }
+
+    /// A derived object that is kept although its source is gone, until a lifecycle rule removes it.
+    fn is_withdrawn(&self, key: &str) -> bool {
+        let at = Location::new(BucketName::new(DERIVED), ObjectKey::new(key).expect("a key"));
+        self.store.head_object(&at, &Head::default()).is_ok_and(|meta| is_withdrawn(&meta))
     }
 
     /// One change. Answers what it was, where it is one that not every run has.
@@ -91,12 +98,13 @@ impl Photos {
             let expected = expected(config, &source, content).await;
             wanted.extend(expected.objects.clone());
             if expected.rejected {
-                let parked = self.witness.changed_at(&source).map(|at| self.queues.parked_since(at)).unwrap_or_default();
+                let parked = self.witness.told_at(&source).map(|at| self.queues.parked_since(at)).unwrap_or_default();
                 let rejected = BTreeSet::from([source]);
                 divergences.extend(rejected_sources_are_parked(&rejected, parked.iter().map(String::as_str)));
             }
         }
         let found = read_all(&self.store, &BucketName::new(DERIVED), "").await.expect("an embedded store is read");
+        let found = found.into_iter().filter(|(key, _)| !self.is_withdrawn(key)).collect();
         divergences.extend(derived_is_f_of_source(&wanted, &found));
         divergences
     }
