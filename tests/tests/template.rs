@@ -65,6 +65,11 @@ struct Known {
 
 fn known(function: &str) -> Known {
     match function {
+        "brigade-cleanup" => Known {
+            variables: brigade_cleanup::VARIABLES,
+            events: brigade_cleanup::EVENTS,
+            read: |environment| Ok(brigade_cleanup::Config::read(environment)?.common),
+        },
         "brigade-thumbnail" => Known {
             variables: brigade_thumbnail::VARIABLES,
             events: brigade_thumbnail::EVENTS,
@@ -105,6 +110,9 @@ fn filled(value: &str) -> String {
         Some("AWS::AccountId") => "123456789012".to_owned(),
         Some(queue) if resources("AWS::SQS::Queue").iter().any(|(name, _)| *name == queue) => {
             "https://sqs.eu-west-1.amazonaws.com/123456789012/queue".to_owned()
+        }
+        Some(topic) if resources("AWS::SNS::Topic").iter().any(|(name, _)| *name == topic) => {
+            "arn:aws:sns:eu-west-1:123456789012:topic".to_owned()
         }
         Some(parameter) => default(parameter),
         None => text,

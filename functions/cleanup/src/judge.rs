@@ -63,6 +63,7 @@ mod tests {
             etag: etag.to_owned(),
             size: 7,
             last_modified: OffsetDateTime::UNIX_EPOCH,
+            date: None,
             version_id: None,
             storage_class: "STANDARD".to_owned(),
             content_type: None,

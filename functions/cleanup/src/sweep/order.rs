@@ -1,8 +1,8 @@
 //! Two listings in one order, pure: derived keys, and the sources that they belong to.
 //!
 //! A listing is sorted by the bytes of its keys. Derived keys are `{key}/{segment}`, so they come in the order of `{key}/`,
-//! which is not that of `{key}`: `a-b` comes behind `a`, but `a-b/` comes before `a/`, because `-` sorts before the slash. And the
-//! derived keys of one source need not stand together: `a/1.jpg` and `a/info.json` have all those of the source `a/b` between them.
+//! which is not that of `{key}`: `a-b` comes behind `a`, but `a-b/` before `a/`, because `-` sorts before the slash. And
+//! the derived keys of one source need not stand together: all those of `a/b` are between `a/1.jpg` and `a/info.json`.
 //!
 //! Both are solved with a stack of keys of which each begins with the one below it. A key has 1,024 bytes at most, and so has
 //! such a stack no more than that many entries, however long the listings are.
@@ -63,7 +63,7 @@ pub(super) enum Judged {
 /// Judges derived keys, in their order, by sources in the order of [`ByDirectory`].
 #[derive(Debug, Default)]
 pub(super) struct Join {
-    /// Directories that the last derived key lies in, each of them with whether its source is there. Each begins with the one below.
+    /// Directories that the last derived key lies in, with whether their source is there. Each begins with the one below.
     open: Vec<(String, bool)>,
 }
 

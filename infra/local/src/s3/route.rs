@@ -8,9 +8,11 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{DATE, HOST, HeaderValue};
 use s3s::service::S3Service;
 use sha2::{Digest, Sha384};
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use crate::access_log::{AccessLogs, Asked};
 use crate::front::{Body, Request, Response, Route};
@@ -22,6 +24,10 @@ pub struct S3Route {
     requests: AtomicU64,
 }
 
+/// HTTP's date (RFC 9110, 5.6.7).
+const HTTP_DATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+
 /// In a response's extensions: its status. The protocol crate passes extensions on, and only for errors a status.
 #[derive(Clone, Copy)]
 pub(super) struct Status(pub(super) StatusCode);
@@ -31,12 +37,14 @@ impl S3Route {
         Self { service, logs, requests: AtomicU64::new(0) }
     }
 
-    /// Each reply gets a request id and a host id, which S3's always have and clients show.
+    /// Each reply gets a request id and a host id, which S3's always have and clients show, and the date that the cloud's
+    /// clock shows: that clock may run faster than the machine's.
     fn identify(&self, response: &mut Response) {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let request_id = format!("{number:016X}");
         let host_id = BASE64_STANDARD.encode(Sha384::digest(&request_id));
-        for (name, id) in [("x-amz-request-id", request_id), ("x-amz-id-2", host_id)] {
+        let date = self.logs.now().format(HTTP_DATE).unwrap_or_default();
+        for (name, id) in [("x-amz-request-id", request_id), ("x-amz-id-2", host_id), (DATE.as_str(), date)] {
             if let Ok(id) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(name, id);
             }
