@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brigade::derived::is_withdrawn;
 use brigade::event::{BucketName, EventKind, ObjectEvent, ObjectKey};
-use brigade::storage::{Delete, EmbeddedStore, Encryption, Head, ListVersions, Location, PutOptions};
+use brigade::storage::{Delete, EmbeddedStore, Encryption, Head, List, ListVersions, Location, PutOptions};
 
 use super::contents::{contents, expected, of_size};
 use super::functions::ThumbnailDeployed;
@@ -27,10 +27,15 @@ pub(super) struct Photos {
 }
 
 impl Photos {
-    /// What `brigade backfill` does after the old version has drained: announces every live source.
-    pub(super) fn backfill(&self) {
+    /// What an operator does after the old version has drained: a backfill announces every live source, and a sweep looks
+    /// at what has derived objects and no source. Such a source may come back by the removal of a delete marker, of which
+    /// only cleanup is told, and it can't tell an earlier configuration from the present one.
+    pub(super) fn backfill_and_sweep(&self) {
         for source in self.sources() {
-            if self.store.head_object(&source, &Head::default()).is_ok() {
+            let is_live = self.store.head_object(&source, &Head::default()).is_ok();
+            let options = List { prefix: self.thumbnail.template().directory(&source), ..List::default() };
+            let page = self.store.list_objects(&BucketName::new(DERIVED), &options).expect("derived objects are listed");
+            if is_live || !page.objects.is_empty() {
                 self.topic.announce(&hint(&source));
             }
         }

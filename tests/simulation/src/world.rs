@@ -226,11 +226,11 @@ impl World {
         }
     }
 
-    /// The old version has drained: a backfill follows.
+    /// The old version has drained.
     pub(super) fn end_overlap(&mut self) {
         self.drained = true;
-        self.timeline.note("backfill".to_owned());
-        self.photos.backfill();
+        self.timeline.note("backfill and sweep".to_owned());
+        self.photos.backfill_and_sweep();
     }
 }
 
