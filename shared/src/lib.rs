@@ -9,6 +9,7 @@ pub mod budget;
 pub mod config;
 pub mod derived;
 pub mod event;
+pub mod notification;
 pub mod storage;
 pub mod verdict;
 pub mod worker;

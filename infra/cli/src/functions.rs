@@ -12,6 +12,8 @@ pub(crate) struct Function {
     pub(crate) package: &'static str,
     /// Its own variables; the common ones come beside them.
     pub(crate) variables: &'static [Variable],
+    /// The families of events that it takes.
+    pub(crate) events: &'static [&'static str],
     /// Reads a configuration as the function does at its cold start.
     pub(crate) check: fn(&Environment) -> Result<Computed, Mistakes>,
     /// What it is told on this machine, beside its parking queue.
@@ -28,6 +30,7 @@ pub(crate) const THUMBNAIL: Function = Function {
     name: "thumbnail",
     package: "brigade-thumbnail",
     variables: brigade_thumbnail::VARIABLES,
+    events: brigade_thumbnail::EVENTS,
     check: check_thumbnail,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
 };

@@ -14,6 +14,7 @@ mod print;
 mod stage;
 mod thumbnail;
 mod up;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ enum Command {
     Invoke(invoke::Arguments),
     Thumbnail(thumbnail::Arguments),
     Up(up::Arguments),
+    Wire(wire::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Invoke(arguments) => waiting(invoke::run(&arguments)),
         Command::Thumbnail(arguments) => thumbnail::run(&arguments),
         Command::Up(arguments) => waiting(up::run(&arguments)),
+        Command::Wire(arguments) => waiting(wire::run(&arguments)),
     };
     result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }

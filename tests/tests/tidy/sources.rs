@@ -17,7 +17,7 @@ struct Door {
     instead: &'static str,
 }
 
-const SDK: &[&str] = &["shared/src/aws", "shared/src/storage/s3/", "shared/src/worker/queue/sqs.rs"];
+const SDK: &[&str] = &["shared/src/aws", "shared/src/storage/s3/", "shared/src/worker/queue/sqs.rs", "infra/wire/src/aws/"];
 const SDK_INSTEAD: &str = "only the adapters know the SDK: ask a `Store` or a `Queue`";
 const WALL_CLOCKS: &[&str] = &[
     "shared/src/worker/shell.rs",
