@@ -15,6 +15,7 @@ use std::time::Duration;
 use brigade::storage::EmbeddedStore;
 
 use self::adapters::{HostRoute, Services};
+use crate::access_log::{AccessLogs, LogSettings};
 use crate::front::{Front, Routes};
 use crate::lambda::{FunctionSpec, HostError, HostSettings, Lambda, MappingSpec};
 use crate::notify::{Notifier, NotifySettings};
@@ -30,6 +31,7 @@ pub struct LocalCloud {
     front: Front,
     store: EmbeddedStore,
     notifier: Notifier,
+    logs: AccessLogs,
     queues: Queues,
     topics: Topics,
     host: Arc<Lambda>,
@@ -67,6 +69,7 @@ impl LocalCloud {
             faults: options.host_faults,
         };
         let host = Arc::new(Lambda::new(host, queues.clone()));
+        topics.set_functions(Arc::new(HostRoute(host.clone())));
         let services = Services { queues: queues.clone(), topics: topics.clone(), host: host.clone() };
         let notify = NotifySettings {
             region: options.region.clone(),
@@ -75,7 +78,22 @@ impl LocalCloud {
             faults: options.notify_faults,
         };
         let notifier = Notifier::start(store.clone(), Arc::new(services), notify);
-        let s3 = crate::s3::service(store.clone(), notifier.clone(), &options.region, &options.account, options.limits);
+        let log = LogSettings {
+            region: options.region.clone(),
+            account: options.account.clone(),
+            clock,
+            every: options.log_delivery,
+            seed: options.seed,
+        };
+        let logs = AccessLogs::start(store.clone(), notifier.clone(), log);
+        let s3 = crate::s3::service(
+            store.clone(),
+            notifier.clone(),
+            &options.region,
+            &options.account,
+            options.limits,
+            logs.clone(),
+        );
         let routes = Routes {
             s3: Arc::new(s3),
             lambda: Some(Arc::new(HostRoute(host.clone()))),
@@ -84,7 +102,7 @@ impl LocalCloud {
             lost_reply: options.lost_reply,
         };
         let front = Front::serve(listener, routes)?;
-        Ok(Self { front, store, notifier, queues, topics, host, region: options.region })
+        Ok(Self { front, store, notifier, logs, queues, topics, host, region: options.region })
     }
 
     /// The endpoint URL for clients, such as `http://127.0.0.1:4566`, without a slash at the end.
@@ -134,11 +152,18 @@ impl LocalCloud {
         &self.notifier
     }
 
+    /// The server access logs of buckets whose logging is on.
+    #[must_use]
+    pub fn access_logs(&self) -> &AccessLogs {
+        &self.logs
+    }
+
     /// Ends it: the functions are killed and reaped, the port is closed, and what still waits for delivery is dropped.
     pub async fn shutdown(self) {
         // A function's long poll for work would hold the port open, so the functions go first.
         self.host.shutdown().await;
         self.front.stop().await;
+        self.logs.stop();
         self.notifier.stop();
     }
 }

@@ -1,6 +1,7 @@
 //! What a cloud can be told before it starts.
 
 use std::io;
+use std::time::Duration;
 
 use super::LocalCloud;
 use crate::clock::Clock;
@@ -22,6 +23,7 @@ pub struct Options {
     pub(super) queue_faults: Option<sqs::Faults>,
     pub(super) host_faults: lambda::Faults,
     pub(super) lost_reply: Option<LostReply>,
+    pub(super) log_delivery: Duration,
 }
 
 impl Default for Options {
@@ -38,6 +40,7 @@ impl Default for Options {
             queue_faults: None,
             host_faults: lambda::Faults::default(),
             lost_reply: None,
+            log_delivery: Duration::from_secs(5),
         }
     }
 }
@@ -118,6 +121,13 @@ impl Options {
     #[must_use]
     pub fn lost_reply(mut self, lost: LostReply) -> Self {
         self.lost_reply = Some(lost);
+        self
+    }
+
+    /// From a request to its record in a log object, at most, in cloud time (5 s; S3 takes hours).
+    #[must_use]
+    pub fn log_delivery(mut self, every: Duration) -> Self {
+        self.log_delivery = every;
         self
     }
 

@@ -14,9 +14,11 @@ use super::conditions::{self, ReadConditions};
 use super::headers::{self, Described};
 use super::multipart::part_number;
 use super::{Front, errors, key_error, location};
+use crate::access_log::Noted;
 
 impl Front {
     pub(super) async fn copy(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+        let noted = Noted::of(&req.extensions);
         let input = req.input;
         let to = location(&input.bucket, &input.key)?;
         headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
@@ -33,6 +35,7 @@ impl Front {
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
         let (source, found) = self.source(&input.copy_source, &conditions).await?;
+        noted.copied(&source.at.bucket, &source.at.key, source.version_id.as_deref(), found.size);
         let encryption = options.encryption.clone();
         self.notifier.room().await;
         let put = self.store.copy_object(&to, &source, metadata, tags, options).map_err(errors::of_store)?;
@@ -53,6 +56,7 @@ impl Front {
     }
 
     pub(super) async fn copy_part(&self, req: S3Request<UploadPartCopyInput>) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let noted = Noted::of(&req.extensions);
         let input = req.input;
         let to = location(&input.bucket, &input.key)?;
         let number = part_number(input.part_number)?;
@@ -64,6 +68,7 @@ impl Front {
             if_unmodified_since: input.copy_source_if_unmodified_since,
         };
         let (source, found) = self.source(&input.copy_source, &conditions).await?;
+        noted.copied(&source.at.bucket, &source.at.key, source.version_id.as_deref(), found.size);
         let part = self.store.upload_part_copy(&to, &input.upload_id, number, &source, range).map_err(errors::of_store)?;
         Ok(S3Response::new(UploadPartCopyOutput {
             copy_part_result: Some(CopyPartResult {

@@ -1,4 +1,4 @@
-//! Bucket configurations that the local cloud keeps and gives back without acting on them.
+//! Bucket configurations that the local cloud keeps and gives back; of these it acts on logging alone.
 //!
 //! Each is stored as the XML (or JSON) document that S3 knows, under one name per kind, so that whoever reads the store
 //! reads S3's own form.
@@ -16,7 +16,7 @@ mod name {
     pub(super) const CORS: &str = "cors";
     pub(super) const ENCRYPTION: &str = "encryption";
     pub(super) const LIFECYCLE: &str = "lifecycle";
-    pub(super) const LOGGING: &str = "logging";
+    pub(super) const LOGGING: &str = crate::access_log::CONFIG_NAME;
     pub(super) const OWNERSHIP: &str = "ownership";
     pub(super) const POLICY: &str = "policy";
     pub(super) const PUBLIC_ACCESS: &str = "public-access-block";
@@ -135,6 +135,11 @@ impl Front {
     }
 
     pub(super) fn put_logging(&self, req: S3Request<PutBucketLoggingInput>) -> S3Result<S3Response<PutBucketLoggingOutput>> {
+        self.exists(&req.input.bucket)?;
+        if let Some(enabled) = &req.input.bucket_logging_status.logging_enabled {
+            let missing = |_| s3_error!(InvalidTargetBucketForLogging, "The target bucket for logging does not exist");
+            self.store.bucket(&BucketName::new(enabled.target_bucket.as_str())).map_err(missing)?;
+        }
         self.keep(&req.input.bucket, name::LOGGING, &req.input.bucket_logging_status)?;
         Ok(S3Response::new(PutBucketLoggingOutput {}))
     }

@@ -8,15 +8,16 @@ pub(super) struct Localhost;
 
 impl S3Host for Localhost {
     fn parse_host_header<'a>(&'a self, host: &'a str) -> S3Result<VirtualHost<'a>> {
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        Ok(match bucket_of(name) {
+        Ok(match bucket_of(host) {
             Some(bucket) => VirtualHost::new(host).with_bucket(bucket),
             None => VirtualHost::new(host),
         })
     }
 }
 
-fn bucket_of(name: &str) -> Option<&str> {
+/// The bucket that a `Host` header names; a port may follow.
+pub(super) fn bucket_of(host: &str) -> Option<&str> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let below = name.strip_suffix(".localhost")?;
     let bucket = below.strip_suffix(".s3").unwrap_or(below);
     (!bucket.is_empty() && bucket != "s3").then_some(bucket)
@@ -34,6 +35,7 @@ mod tests {
             ("s3.localhost", None),
             ("photos.localhost", Some("photos")),
             ("photos.s3.localhost", Some("photos")),
+            ("photos.localhost:4566", Some("photos")),
             ("my.photos.localhost", Some("my.photos")),
             ("example.com", None),
         ];

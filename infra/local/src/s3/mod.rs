@@ -38,6 +38,7 @@ use s3s::dto::Owner;
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Error, S3Result, s3_error};
 
+use crate::access_log::AccessLogs;
 use crate::notify::Notifier;
 
 pub use self::route::S3Route;
@@ -72,13 +73,14 @@ pub(crate) struct Front {
     intake: Intake,
 }
 
-/// S3 over this store.
+/// S3 over this store, its requests told to `logs`.
 pub fn service(
     store: EmbeddedStore,
     notifier: Notifier,
     region: impl Into<String>,
     account: impl Into<String>,
     limits: Limits,
+    logs: AccessLogs,
 ) -> S3Route {
     let (region, account) = (region.into(), account.into());
     let front = Front { store, notifier, region, account: account.clone(), intake: Intake::new(limits) };
@@ -90,7 +92,7 @@ pub fn service(
     builder.set_auth(access::OneKey);
     builder.set_access(access::Gate { account });
     builder.set_host(host::Localhost);
-    S3Route::new(builder.build())
+    S3Route::new(builder.build(), logs)
 }
 
 impl Front {

@@ -10,6 +10,7 @@ use super::conditions;
 use super::headers::{self, Described};
 use super::listing::{PAGE_MAX, UrlEncoding, page_size, roll_up};
 use super::{Front, errors, location};
+use crate::access_log::Noted;
 
 impl Front {
     pub(super) async fn create_upload(
@@ -36,6 +37,7 @@ impl Front {
     }
 
     pub(super) async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        let noted = Noted::of(&req.extensions);
         let input = req.input;
         let at = location(&input.bucket, &input.key)?;
         headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
@@ -52,6 +54,7 @@ impl Front {
             },
         };
         let (bytes, verified) = self.intake.collect(input.body, input.content_length, digests, req.trailing_headers).await?;
+        noted.received();
         let etag = self.store.upload_part(&at, &input.upload_id, number, bytes).await.map_err(errors::of_store)?;
         Ok(S3Response::new(UploadPartOutput {
             e_tag: Some(ETag::Strong(etag)),

@@ -10,9 +10,11 @@ use super::chunks::Chunks;
 use super::conditions::{self, ReadConditions};
 use super::headers::{self, Described};
 use super::{Front, errors, location};
+use crate::access_log::Noted;
 
 impl Front {
     pub(super) async fn put(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let noted = Noted::of(&req.extensions);
         let input = req.input;
         let at = location(&input.bucket, &input.key)?;
         headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
@@ -30,6 +32,7 @@ impl Front {
             },
         };
         let (bytes, verified) = self.intake.collect(input.body, input.content_length, digests, req.trailing_headers).await?;
+        noted.received();
         let encryption = options.encryption.clone();
         self.notifier.room().await;
         let put = self.store.put(&at, bytes, options).await.map_err(errors::of_store)?;
@@ -186,6 +189,7 @@ impl Front {
     }
 
     pub(super) async fn delete_many(&self, req: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let noted = Noted::of(&req.extensions);
         let input = req.input;
         let bucket = brigade::event::BucketName::new(input.bucket);
         let mut entries = Vec::with_capacity(input.delete.objects.len());
@@ -198,6 +202,8 @@ impl Front {
         let results = self.store.delete_many(&bucket, entries).await.map_err(errors::of_store)?;
         let (mut deleted, mut failed) = (Vec::new(), Vec::new());
         for (object, result) in input.delete.objects.into_iter().zip(results) {
+            let code = result.as_ref().err().map(|error| error.code.as_str());
+            noted.deleted(&object.key, object.version_id.as_deref(), code);
             match result {
                 Ok(done) => deleted.push(deleted_entry(object, done)),
                 Err(error) => failed.push(Error {
