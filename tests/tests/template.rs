@@ -65,6 +65,11 @@ struct Known {
 
 fn known(function: &str) -> Known {
     match function {
+        "brigade-cleanup" => Known {
+            variables: brigade_cleanup::VARIABLES,
+            events: brigade_cleanup::EVENTS,
+            read: |environment| Ok(brigade_cleanup::Config::read(environment)?.common),
+        },
         "brigade-thumbnail" => Known {
             variables: brigade_thumbnail::VARIABLES,
             events: brigade_thumbnail::EVENTS,
