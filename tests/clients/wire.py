@@ -3,7 +3,9 @@
     BRIGADE_ENDPOINT=http://127.0.0.1:4566 python tests/clients/wire.py
 
 Needs `boto3`, and the command: `BRIGADE_COMMAND`, or the one that `cargo build` has left. Everything is read back with
-boto3, which is not what wrote it. With `BRIGADE_TEST_EMULATOR=moto` what moto is known to do otherwise is expected. Exits
+boto3, which is not what wrote it. With `BRIGADE_TEST_EMULATOR=moto` what moto 5.2.5 is known to do otherwise is expected:
+it does not tell the EventBridge switch back; takes what S3 refuses (overlaps, equal ids, two prefixes, long values, FIFO queues,
+destinations that do not exist, more than 100 rules); refuses ObjectAnnotation and ObjectRetention; asks no bucket's owner. Exits
 with 1 at the first thing that does not hold.
 """
 

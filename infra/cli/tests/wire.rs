@@ -52,8 +52,8 @@ impl World {
     /// The document of a call, and its exit code.
     async fn told(&self, arguments: &[&str]) -> (Value, i32) {
         let output = self.command().args(arguments).arg("--json").output().await.unwrap();
-        let document = serde_json::from_slice(&output.stdout);
-        (document.unwrap_or_else(|_| panic!("{output:?}")), output.status.code().unwrap())
+        assert!(!output.stdout.is_empty(), "{output:?}");
+        (serde_json::from_slice(&output.stdout).unwrap(), output.status.code().unwrap())
     }
 
     async fn configure(&self, rules: Vec<Draft>, event_bridge: bool) {

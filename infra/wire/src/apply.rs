@@ -22,7 +22,8 @@ pub const ROUNDS: usize = 5;
 /// How long to wait for what takes its time.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Before the last look, for a writer that has read before we wrote.
+    /// Before the last look, for a writer that has read before we wrote; and wherever a service may not have heard yet of
+    /// what was written a moment ago: their configurations are consistent in the end, not at once.
     pub settle: Duration,
     /// For the test event.
     pub test_event: Duration,
@@ -126,6 +127,9 @@ pub async fn apply<C: Notifications + Messaging>(cloud: &C, wish: &Wish, patienc
             continue;
         }
         looked_twice = false;
+        if round > 1 {
+            tokio::time::sleep(patience.settle).await;
+        }
         for (at, step) in plan.steps.iter().enumerate() {
             let left = || plan.steps.get(at..).unwrap_or_default().to_vec();
             run.carry_out(step).await.map_err(|why| run.stopped(left(), why))?;
@@ -177,8 +181,16 @@ impl<C: Notifications + Messaging> Run<'_, C> {
         done.map_err(Why::Failed)
     }
 
+    /// What was written once and does not show is given time.
+    async fn pause(&self, round: usize) {
+        if round > 1 {
+            tokio::time::sleep(self.patience.settle).await;
+        }
+    }
+
     async fn merge_topic_policy(&self, merge: impl Fn(&Policy) -> Policy) -> Result<(), Why> {
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            self.pause(round).await;
             let topic = self.cloud.topic(&self.wish.topic).await.map_err(Why::Failed)?;
             let Some(topic) = topic else { return Err(Why::Failed(gone(format!("topic {}", self.wish.topic)))) };
             let merged = merge(&topic.policy);
@@ -191,7 +203,8 @@ impl<C: Notifications + Messaging> Run<'_, C> {
     }
 
     async fn merge_queue_policy(&self, name: &str, merge: impl Fn(&Policy) -> Policy) -> Result<(), Why> {
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            self.pause(round).await;
             let queue = self.cloud.queue(name).await.map_err(Why::Failed)?;
             let Some(queue) = queue else { return Err(Why::Failed(gone(format!("queue {name}")))) };
             let merged = merge(&queue.policy);
@@ -206,11 +219,14 @@ impl<C: Notifications + Messaging> Run<'_, C> {
     /// Writes the bucket's configuration, and watches the test event come by the topic.
     async fn announce(&mut self, wanted: Option<&Announcement>) -> Result<(), Why> {
         let place = Place { bucket: &self.wish.bucket, account: &self.wish.topic.account, owner: &self.wish.owner };
+        let manner = Manner { check: self.patience.check, pause: self.patience.settle };
         if self.wish.direction == Direction::Remove {
-            return merge_notification(self.cloud, place, wanted, self.patience.check).await;
+            return merge_notification(self.cloud, place, wanted, manner).await;
         }
         let probe = Probe::lay(self.cloud, self.wish, self.patience.nonce).await.map_err(Why::Failed)?;
-        let written = merge_notification(self.cloud, place, wanted, self.patience.check).await;
+        // The subscription may not be in effect yet, and the event is sent once.
+        tokio::time::sleep(self.patience.settle).await;
+        let written = merge_notification(self.cloud, place, wanted, manner).await;
         let arrived = match written {
             Ok(()) => self.await_test_event(&probe).await.map_err(Why::Failed),
             Err(why) => Err(why),
@@ -245,6 +261,15 @@ pub struct Place<'a> {
     pub owner: &'a Owner,
 }
 
+/// How a configuration is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Whether S3 asks the destinations.
+    pub check: Check,
+    /// Between attempts, for what S3 has not heard of yet.
+    pub pause: Duration,
+}
+
 /// Reads the bucket's configuration, merges the own rules into it, writes it if that changes anything, and reads again.
 /// `None`: without any own rule.
 ///
@@ -254,17 +279,26 @@ pub async fn merge_notification(
     cloud: &dyn Notifications,
     place: Place<'_>,
     wanted: Option<&Announcement>,
-    check: Check,
+    manner: Manner,
 ) -> Result<(), Why> {
-    for _ in 0..ROUNDS {
+    let mut why = Why::Contended;
+    for round in 0..ROUNDS {
+        if round > 1 {
+            tokio::time::sleep(manner.pause).await;
+        }
         let now = cloud.notification(place.bucket, place.account).await.map_err(Why::Failed)?;
         let merged = merged(&now, place.owner, wanted)?;
         if merged.same(&now) {
             return Ok(());
         }
-        cloud.put_notification(place.bucket, place.account, &merged, check).await.map_err(Why::Failed)?;
+        match cloud.put_notification(place.bucket, place.account, &merged, manner.check).await {
+            Ok(()) => why = Why::Contended,
+            // The policy that lets S3 in may have been written a moment ago.
+            Err(error) if error.is_about_destinations() => why = Why::Failed(error),
+            Err(error) => return Err(Why::Failed(error)),
+        }
     }
-    Err(Why::Contended)
+    Err(why)
 }
 
 fn merged(now: &Notification, owner: &Owner, wanted: Option<&Announcement>) -> Result<Notification, Why> {

@@ -36,6 +36,13 @@ pub struct CloudError {
     pub message: String,
 }
 
+impl CloudError {
+    /// S3 has asked a destination, and it does not take the bucket's events: it is gone, or its policy says so.
+    pub fn is_about_destinations(&self) -> bool {
+        self.kind == Kind::Refused && self.message.contains("Unable to validate the following destination configurations")
+    }
+}
+
 /// A bucket's notification configuration. Requests name the account that the bucket must belong to.
 #[async_trait]
 pub trait Notifications: Send + Sync {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use brigade::aws::Clients;
 use brigade::event::BucketName;
 use brigade_local::LocalCloud;
+use brigade_local::lambda::FunctionSpec;
 use brigade_wire::aws::{Aws, Https};
 use brigade_wire::stack::Resource;
 use serde_json::{Value, json};
@@ -70,6 +71,38 @@ async fn a_stack_wires_a_bucket_and_takes_it_back() {
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &physical(kind)), "{answer}");
         assert_eq!(cloud.notifier().configuration(&bucket).rules().len(), rules, "{kind}");
     }
+    cloud.shutdown().await;
+}
+
+/// The function is invoked as CloudFormation does it, through the runtime API.
+#[tokio::test]
+async fn the_deployed_binary_answers() {
+    let cloud = LocalCloud::builder().port(0).start().await.unwrap();
+    let bucket = BucketName::new("photos");
+    cloud.store().create_bucket(&bucket, "us-east-1").unwrap();
+    let topic = cloud.topics().create("photo-events").unwrap();
+    let spec = FunctionSpec {
+        timeout: Duration::from_secs(120),
+        ..FunctionSpec::new("brigade-wire", env!("CARGO_BIN_EXE_brigade-wire"))
+    };
+    cloud.host().start(spec).unwrap();
+    cloud.host().ready("brigade-wire", Duration::from_secs(60)).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let payload = json!({
+        "RequestType": "Create",
+        "ResponseURL": format!("http://{}/answer?X-Amz-Signature=0123456789abcdef", listener.local_addr().unwrap()),
+        "StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/photos/1",
+        "RequestId": "unique-id",
+        "LogicalResourceId": "SourceBucketWire",
+        "ResourceProperties": {"BucketName": "photos", "TopicArn": topic, "Families": ["ObjectCreated"], "Suffix": ".jpg"},
+    });
+    let invoked = cloud.host().invoke("brigade-wire", payload.to_string().into());
+    let (reply, taken) = tokio::join!(invoked, take(listener, &[200]));
+    let reply = String::from_utf8(reply.unwrap().payload.to_vec()).unwrap();
+    assert!(reply.contains("\"success\":true") && !reply.contains("Signature"), "{reply}");
+    assert_eq!(taken[0].1["Status"], "SUCCESS", "{taken:?}");
+    let configuration = cloud.notifier().configuration(&bucket);
+    assert_eq!(configuration.rules()[0].filter.suffix.as_deref(), Some(".jpg"));
     cloud.shutdown().await;
 }
 

@@ -6,7 +6,6 @@ use brigade::notification::{Destination, MAX_RULES};
 use brigade_wire::apply::{TestEvent, Why};
 use brigade_wire::notification::{Overlap, Unwritable};
 use brigade_wire::plan::{Plan, Refusal, Sign, Step, Wish, told};
-use brigade_wire::ports::Kind;
 use serde_json::{Value, json};
 
 use super::{Arguments, Outcome};
@@ -97,7 +96,7 @@ pub(super) fn step(step: &Step) -> String {
 
 fn why_in_words(why: &Why) -> String {
     match why {
-        Why::Failed(error) if error.kind == Kind::Refused && error.message.contains("destination configurations") => format!(
+        Why::Failed(error) if error.is_about_destinations() => format!(
             "{error}\nS3 asks the destinations of all rules, other people's included. Where one of theirs is gone, its owner has to \
              mend that rule; --skip-destination-validation goes on without asking."
         ),

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use brigade::notification::Draft;
 use serde_json::{Value, json};
 
-use crate::apply::{Place, Why, merge_notification};
+use crate::apply::{Manner, Place, Why, merge_notification};
 use crate::notification::Unwritable;
 use crate::plan::Refusal;
 use crate::ports::{Check, Kind, Notifications};
@@ -91,10 +91,11 @@ impl<N: Notifications, D: Delivery> Resource<N, D> {
         let wanted = (request.kind != RequestKind::Delete).then(|| properties.announcement());
         // A deletion adds no destination; somebody else's that is gone must not hold it up.
         let check = if wanted.is_some() { Check::Destinations } else { Check::Nothing };
-        let mut result = merge_notification(&self.notifications, place, wanted.as_ref(), check).await;
+        let manner = Manner { check, pause: self.settle };
+        let mut result = merge_notification(&self.notifications, place, wanted.as_ref(), manner).await;
         if result.is_ok() {
             tokio::time::sleep(self.settle).await;
-            result = merge_notification(&self.notifications, place, wanted.as_ref(), check).await;
+            result = merge_notification(&self.notifications, place, wanted.as_ref(), manner).await;
         }
         match result {
             Ok(()) => Answer::done(json!({"Bucket": properties.bucket, "Topic": properties.topic.to_string()})),

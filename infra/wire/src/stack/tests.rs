@@ -12,26 +12,35 @@ const SECRET: &str = "https://cloudformation.example/answer?X-Amz-Signature=0123
 
 /// A bucket's configuration, and what the next requests come to.
 #[derive(Clone, Default)]
-struct Bucket(Arc<Mutex<(Notification, Vec<Option<Kind>>, Vec<Check>)>>);
+struct Bucket(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    configuration: Notification,
+    failures: Vec<Option<Kind>>,
+    said: &'static str,
+    checks: Vec<Check>,
+}
 
 impl Bucket {
     fn next(&self) -> Result<(), CloudError> {
         let mut bucket = self.0.lock().unwrap();
-        let kind = if bucket.1.is_empty() { None } else { bucket.1.remove(0) };
+        let kind = if bucket.failures.is_empty() { None } else { bucket.failures.remove(0) };
         match kind {
             None => Ok(()),
             Some(kind) => {
-                Err(CloudError { doing: "the configuration".to_owned(), kind, code: None, message: "as told".to_owned() })
+                let message = format!("as told{}", bucket.said);
+                Err(CloudError { doing: "the configuration".to_owned(), kind, code: None, message })
             }
         }
     }
 
     fn fails(&self, kinds: &[Option<Kind>]) {
-        self.0.lock().unwrap().1 = kinds.to_vec();
+        self.0.lock().unwrap().failures = kinds.to_vec();
     }
 
     fn rules(&self) -> Vec<Option<String>> {
-        self.0.lock().unwrap().0.rules.iter().map(|rule| rule.id.clone()).collect()
+        self.0.lock().unwrap().configuration.rules.iter().map(|rule| rule.id.clone()).collect()
     }
 }
 
@@ -40,14 +49,14 @@ impl Notifications for Bucket {
     async fn notification(&self, _: &str, account: &str) -> Result<Notification, CloudError> {
         assert_eq!(account, "123456789012");
         self.next()?;
-        Ok(self.0.lock().unwrap().0.clone())
+        Ok(self.0.lock().unwrap().configuration.clone())
     }
 
     async fn put_notification(&self, _: &str, _: &str, whole: &Notification, check: Check) -> Result<(), CloudError> {
         self.next()?;
         let mut bucket = self.0.lock().unwrap();
-        bucket.0 = whole.clone();
-        bucket.2.push(check);
+        bucket.configuration = whole.clone();
+        bucket.checks.push(check);
         Ok(())
     }
 }
@@ -118,7 +127,7 @@ async fn create_update_and_delete_each_done_twice() {
         events: vec!["s3:ObjectTagging:*".to_owned()],
         filter: vec![],
     };
-    world.bucket.0.lock().unwrap().0 = Notification { rules: vec![theirs.clone()], event_bridge: true };
+    world.bucket.0.lock().unwrap().configuration = Notification { rules: vec![theirs.clone()], event_bridge: true };
     for (kind, families, rules) in [
         ("Create", &["ObjectCreated", "ObjectRemoved"][..], 3),
         ("Update", &["ObjectRemoved"], 2),
@@ -136,8 +145,8 @@ async fn create_update_and_delete_each_done_twice() {
         }
     }
     let bucket = world.bucket.0.lock().unwrap();
-    assert!(bucket.0.same(&Notification { rules: vec![theirs], event_bridge: true }));
-    assert_eq!(bucket.2, [Check::Destinations, Check::Destinations, Check::Nothing], "a repetition writes nothing");
+    assert!(bucket.configuration.same(&Notification { rules: vec![theirs], event_bridge: true }));
+    assert_eq!(bucket.checks, [Check::Destinations, Check::Destinations, Check::Nothing], "a repetition writes nothing");
 }
 
 #[tokio::test]
@@ -173,6 +182,22 @@ async fn a_deletion_ends_whatever_is_left() {
 }
 
 #[tokio::test]
+async fn a_policy_of_a_moment_ago_is_given_time() {
+    let world = World::new();
+    world.bucket.0.lock().unwrap().said = ": Unable to validate the following destination configurations";
+    world.bucket.fails(&[None, Some(Kind::Refused), None, Some(Kind::Refused)]);
+    assert_eq!(world.ask(&request("Create", &properties(&["ObjectCreated"]))).await.0["Status"], "SUCCESS");
+    assert_eq!(world.bucket.rules().len(), 1);
+    // One that never comes is no success.
+    let world = World::new();
+    world.bucket.0.lock().unwrap().said = ": Unable to validate the following destination configurations";
+    world.bucket.fails(&[None, Some(Kind::Refused)].repeat(crate::apply::ROUNDS));
+    let (answer, _) = world.ask(&request("Create", &properties(&["ObjectCreated"]))).await;
+    assert_eq!(answer["Status"], "FAILED");
+    assert!(answer["Reason"].as_str().unwrap().contains("Unable to validate"), "{answer}");
+}
+
+#[tokio::test]
 async fn wrong_properties_fail_a_creation_and_no_deletion() {
     let wrong = json!({"BucketName": "", "TopicArn": "photo-events", "Families": ["ObjectCreat"], "Bucket": "photos"});
     let world = World::new();
@@ -194,7 +219,7 @@ async fn an_overlap_is_told_in_s3s_words() {
         events: vec!["s3:ObjectCreated:Put".to_owned()],
         filter: vec![],
     };
-    world.bucket.0.lock().unwrap().0.rules = vec![theirs];
+    world.bucket.0.lock().unwrap().configuration.rules = vec![theirs];
     let (answer, _) = world.ask(&request("Create", &properties(&["ObjectCreated"]))).await;
     let reason = answer["Reason"].as_str().unwrap();
     assert!(reason.starts_with("Configuration is ambiguously defined.") && reason.contains("theirs"), "{reason}");
