@@ -42,7 +42,7 @@ def wire(*arguments, code=0):
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
-    called = [COMMAND, "wire", BUCKET, "--to", "thumbnail", "--json", *arguments]
+    called = [COMMAND, "wire", BUCKET, "--to", "thumbnail,cleanup", "--json", *arguments]
     run = subprocess.run(called, env=environment, capture_output=True, text=True, timeout=120)
     assert run.returncode == code, f"{called}: exit {run.returncode}, not {code}\n{run.stdout}{run.stderr}"
     return json.loads(run.stdout)
@@ -117,7 +117,7 @@ def survives_and_is_left_as_it_was(function_queue, queue, topic):
     assert statement[0]["Condition"]["ArnLike"]["aws:SourceArn"] == f"arn:aws:s3:::{BUCKET}", statement
     assert statement[0]["Condition"]["StringEquals"]["aws:SourceAccount"] == wired_topic.split(":")[4], statement
     subscription = SNS.list_subscriptions_by_topic(TopicArn=wired_topic)["Subscriptions"]
-    assert [s["Endpoint"] for s in subscription] == [arn(function_queue)], subscription
+    assert sorted(s["Endpoint"].rsplit(":", 1)[1] for s in subscription) == ["brigade-cleanup", "brigade-thumbnail"], subscription
     attributes = SNS.get_subscription_attributes(SubscriptionArn=subscription[0]["SubscriptionArn"])["Attributes"]
     assert attributes["RawMessageDelivery"] == "true" and attributes["FilterPolicyScope"] == "MessageBody", attributes
 
@@ -178,7 +178,10 @@ def invalid_configurations_are_refused(queue):
 
 def main():
     S3.create_bucket(Bucket=BUCKET)
-    function_queue = SQS.get_queue_url(QueueName="brigade-thumbnail")["QueueUrl"] if not MOTO else SQS.create_queue(QueueName="brigade-thumbnail")["QueueUrl"]
+    if MOTO:
+        for function in ("thumbnail", "cleanup"):
+            SQS.create_queue(QueueName=f"brigade-{function}")
+    function_queue = SQS.get_queue_url(QueueName="brigade-thumbnail")["QueueUrl"]
     queue = arn(SQS.create_queue(QueueName=f"theirs-{RUN}")["QueueUrl"])
     topic = SNS.create_topic(Name=f"theirs-{RUN}")["TopicArn"]
     survives_and_is_left_as_it_was(function_queue, queue, topic)

@@ -12,8 +12,6 @@ pub(crate) struct Function {
     pub(crate) package: &'static str,
     /// Its own variables; the common ones come beside them.
     pub(crate) variables: &'static [Variable],
-    /// The families of events that it takes.
-    pub(crate) events: &'static [&'static str],
     /// Reads a configuration as the function does at its cold start.
     pub(crate) check: fn(&Environment) -> Result<Computed, Mistakes>,
     /// The families of events that its subscription lets through.
@@ -32,7 +30,6 @@ pub(crate) const THUMBNAIL: Function = Function {
     name: "thumbnail",
     package: "brigade-thumbnail",
     variables: brigade_thumbnail::VARIABLES,
-    events: brigade_thumbnail::EVENTS,
     check: check_thumbnail,
     events: brigade_thumbnail::EVENTS,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],

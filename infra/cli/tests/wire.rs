@@ -18,6 +18,8 @@ use serde_json::Value;
 use tokio::process::Command;
 
 const QUEUE: &str = "brigade-thumbnail";
+/// Together they take creations, removals and expirations.
+const BOTH: &str = "thumbnail,cleanup";
 
 struct World {
     cloud: LocalCloud,
@@ -30,7 +32,7 @@ impl World {
         let cloud = LocalCloud::builder().port(0).start().await.unwrap();
         let bucket = BucketName::new("photos");
         cloud.store().create_bucket(&bucket, "us-east-1").unwrap();
-        for queue in [QUEUE, "theirs"] {
+        for queue in [QUEUE, "brigade-cleanup", "theirs"] {
             cloud.queues().create(queue, &BTreeMap::new()).unwrap();
         }
         cloud.topics().create("their-events").unwrap();
@@ -149,7 +151,7 @@ async fn rules_of_every_shape_survive_and_removal_leaves_what_was_there() {
     world.cloud.queues().set_attributes(QUEUE, &BTreeMap::from([("Policy".to_owned(), policy.to_owned())])).unwrap();
     let before = world.state();
 
-    let planned = world.wire(&["--to", "thumbnail", "--prefix", "uploads/"]).await;
+    let planned = world.wire(&["--to", BOTH, "--prefix", "uploads/"]).await;
     assert_eq!(planned.status.code(), Some(0), "{planned:?}");
     let text = String::from_utf8(planned.stdout).unwrap();
     assert!(text.contains("+  rule") && text.contains("=  rule") && text.contains("=  eventbridge"), "{text}");
@@ -157,7 +159,7 @@ async fn rules_of_every_shape_survive_and_removal_leaves_what_was_there() {
     assert_eq!(world.state(), before, "a plan changes nothing");
 
     // One of the functions is not here, as others' destinations may be.
-    let apply = ["--to", "thumbnail", "--prefix", "uploads/", "--apply", "--skip-destination-validation"];
+    let apply = ["--to", BOTH, "--prefix", "uploads/", "--apply", "--skip-destination-validation"];
     let (document, code) = world.told(&apply).await;
     assert_eq!((&document["outcome"], code), (&"applied".into(), 0), "{document}");
     assert_eq!(document["test_event"], "arrived", "{document}");
@@ -173,7 +175,7 @@ async fn rules_of_every_shape_survive_and_removal_leaves_what_was_there() {
     let (again, code) = world.told(&apply).await;
     assert_eq!((&again["outcome"], &again["changes"], code), (&"planned".into(), &0.into(), 0), "{again}");
 
-    let remove = ["--to", "thumbnail", "--remove", "--apply", "--skip-destination-validation"];
+    let remove = ["--to", BOTH, "--remove", "--apply", "--skip-destination-validation"];
     let (document, code) = world.told(&remove).await;
     assert_eq!((&document["outcome"], code), (&"applied".into(), 0), "{document}");
     assert_eq!(world.state().around(), before.around());
@@ -211,14 +213,14 @@ async fn an_overlap_is_refused_in_s3s_words_with_what_solves_it() {
     for (theirs, said, solved) in cases {
         world.configure(vec![theirs], false).await;
         let before = world.state();
-        let (document, code) = world.told(&["--to", "thumbnail", "--apply"]).await;
+        let (document, code) = world.told(&["--to", BOTH, "--apply"]).await;
         assert_eq!((&document["outcome"], code), (&"refused".into(), 1), "{document}");
         let refusal = &document["refusals"][0];
         assert!(refusal["message"].as_str().unwrap().starts_with(said), "{refusal}");
         assert_eq!((&refusal["code"], &refusal["rules"][0]["id"]), (&"InvalidArgument".into(), &"r".into()));
         assert!(refusal["fan_out"].as_str().unwrap().contains(solved), "{refusal}");
         assert_eq!(world.state(), before);
-        let output = world.wire(&["--to", "thumbnail"]).await;
+        let output = world.wire(&["--to", BOTH]).await;
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains(said) && text.contains("Nothing was done."), "{text}");
     }
@@ -226,7 +228,7 @@ async fn an_overlap_is_refused_in_s3s_words_with_what_solves_it() {
     let all = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"];
     world.configure(vec![rule("r", topic(), &all, &[])], false).await;
     let before = world.state();
-    let fan_out = ["--to", "thumbnail", "--topic", "arn:aws:sns:us-east-1:000000000000:their-events", "--apply"];
+    let fan_out = ["--to", BOTH, "--topic", "arn:aws:sns:us-east-1:000000000000:their-events", "--apply"];
     let (document, code) = world.told(&fan_out).await;
     assert_eq!((&document["outcome"], code), (&"applied".into(), 0), "{document}");
     let ids: Vec<Option<String>> = world.state().rules.into_iter().map(|rule| rule.id).collect();
