@@ -4,8 +4,10 @@
 
 mod derived;
 mod forwarding;
+mod progress;
 mod queues;
 
-pub use derived::{NoRegress, Objects, derived_is_f_of_source, read_all, rejected_sources_are_parked};
+pub use derived::{Objects, derived_is_f_of_source, read_all, rejected_sources_are_parked};
 pub use forwarding::{Forwarded, consumer_sees_only_newer, newest_is_forwarded, repeated_only_after_a_death};
-pub use queues::nothing_is_left;
+pub use progress::Progress;
+pub use queues::{announcements_are_bounded, nothing_is_left};
