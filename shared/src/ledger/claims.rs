@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::head::{Stage, TOO_MUCH};
 use super::past::Past;
@@ -20,6 +21,9 @@ use crate::storage::{Location, StoreError};
 const MAX_ATTEMPTS: u32 = 16;
 /// Rounds of finding out in one claim: each new one is somebody else's write in between.
 const MAX_ROUNDS: u32 = 4;
+
+/// Looks at objects at once, in one shard.
+const LOOKS_AT_ONCE: usize = 16;
 
 /// Looks at what a change left behind, when the ledger can't tell where it stands.
 #[async_trait]
@@ -186,6 +190,7 @@ impl Claims {
         past: &mut Past<'_>,
         states: &dyn States,
     ) -> Result<(), LedgerError> {
+        let mut looks = Vec::new();
         for position in asked {
             let (Some(index), Some(Answer::Ask(against)), Some(wanted)) =
                 (of.get(*position), answers.get(*position), wanted.get_mut(*position))
@@ -196,11 +201,23 @@ impl Claims {
                 None => past.of(wanted.change).await?,
                 Some(_) => Default::default(),
             };
-            let standing = match remembered.standing {
-                Some(standing) => standing,
-                None => states.standing(*index).await?,
-            };
-            wanted.found_out = Some(FoundOut { standing, against: *against, token: remembered.token });
+            let found = |standing| FoundOut { standing, against: *against, token: remembered.token };
+            match remembered.standing {
+                Some(standing) => wanted.found_out = Some(found(standing)),
+                None => looks.push((*position, *index, found(Standing::Current))),
+            }
+        }
+        let looks: Vec<_> = looks
+            .into_iter()
+            .map(|(position, index, found)| async move {
+                Ok::<_, StoreError>((position, FoundOut { standing: states.standing(index).await?, ..found }))
+            })
+            .collect();
+        let found: Vec<(usize, FoundOut)> = stream::iter(looks).buffered(LOOKS_AT_ONCE).try_collect().await?;
+        for (position, found) in found {
+            if let Some(wanted) = wanted.get_mut(position) {
+                wanted.found_out = Some(found);
+            }
         }
         Ok(())
     }

@@ -13,6 +13,10 @@ const KEPT_MARKS: usize = 900;
 /// Two servers of S3 may date changes of one key, told by two events, so many milliseconds the wrong way round.
 const SKEW_MS: i64 = 2_000;
 
+/// A head that reaches back no further than this has too many keys: deliveries and batches differ by as much in their order,
+/// and what is older than the head must be looked for elsewhere.
+const SHORT_MS: i64 = 60_000;
+
 /// A shard splits when its updates have lost this much to others' writes; see [`Head::feel`].
 pub(super) const TOO_MUCH: u32 = 64;
 /// A split keeps keys of a larger update no further apart: the update then needs both halves.
@@ -79,6 +83,11 @@ impl Head {
         free.truncate(self.marks.len() - KEPT_MARKS);
         self.horizon = self.horizon.max(free.last().map(|(time, _)| *time));
         free.iter().filter_map(|(_, key)| self.marks.remove(key)).collect()
+    }
+
+    /// It forgets too soon. `now` is in seconds since 1970.
+    pub(super) fn is_short(&self, now: i64) -> bool {
+        self.horizon.is_some_and(|horizon| now.saturating_mul(1_000).saturating_sub(horizon) < SHORT_MS)
     }
 
     /// One half of a head that is splitting: the keys whose bit at `place` is `bit`.

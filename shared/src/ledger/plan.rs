@@ -128,6 +128,9 @@ pub(super) fn claim(rules: Rules, head: &Head, wanted: &[Wanted<'_>], terms: Ter
         changed |= head.pressure < TOO_MUCH;
     }
     let sealed = next.evict(now);
+    if !sealed.is_empty() && next.is_short(now) {
+        next.pressure = TOO_MUCH;
+    }
     Claiming { head: next, answers, sealed, changed }
 }
 

@@ -137,6 +137,18 @@ async fn old_marks_are_sealed_by_hour_and_still_known() {
 }
 
 #[tokio::test]
+async fn a_shard_that_forgets_too_soon_splits() {
+    for (seconds, heads) in [(1, 3), (3_600, 1)] {
+        let world = World::new(1);
+        world.settle(&(0..1_800).map(|key| change(key, 0)).collect::<Vec<_>>()).await;
+        world.pass(seconds);
+        world.settle(&[change(1_800, seconds)]).await;
+        world.claims.split_where_due().await.unwrap();
+        assert_eq!(world.keys("p/heads/").await.len(), heads, "{seconds} s");
+    }
+}
+
+#[tokio::test]
 async fn what_is_older_than_the_segments_is_settled_by_its_object() {
     let world = World::new(0);
     world.settle(&(0..1_800).map(|key| change(key, 0)).collect::<Vec<_>>()).await;
