@@ -107,7 +107,7 @@ async fn cost(size: usize, workers: usize) -> f64 {
     let time = move || OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap() + begun.elapsed();
     let (inside, bucket) = embedded(time);
     let (store, bill) = slow(inside);
-    let batches = if size == 1_000 { 3 } else { 20 };
+    let batches = if size == 1_000 { 2 } else { 200 / size.max(20) + 1 };
     let work = |worker: usize| {
         let claims = claims(&store, &bucket, worker as u64);
         let looked = Looked(Arc::clone(&bill));
@@ -193,7 +193,7 @@ async fn after_18_days_at_100_changes_a_second_the_ledger_is_as_small_as_on_the_
     let again = claim(&ledger, &[first.unwrap()], &Nobody, "me").await;
     let looked = counted.fired().requests - before;
     println!(
-        "head {largest} bytes at most, {most} requests a batch at most, {per_change:.0} bytes a change, {all:.1} GB in 18 days; {looked} requests for a change of the first day"
+        "{shards} shards, heads of {largest} bytes at most, {most} requests a batch at most, {per_change:.0} bytes a change, {all:.1} GB in 18 days; {looked} requests for a change of the first day"
     );
     assert!(largest <= 256 * 1024, "{largest}");
     assert!(most <= 6 * 16, "{most} requests for a batch");
