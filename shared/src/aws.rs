@@ -8,5 +8,5 @@ pub(crate) mod scripted;
 mod trace;
 
 pub use clients::{Clients, Missing, server_work_timeouts, timeouts, transfer_timeouts};
-pub(crate) use failure::{Failure, causes, failure};
+pub(crate) use failure::{Failure, causes, date_of, failure};
 pub use trace::{TraceHeader, with_trace};

@@ -1,7 +1,7 @@
 //! The shared crate of Bucket Brigade: the event model, the storage core and the worker shell.
 //!
 //! Data flows one way: envelope → event → observe → plan → apply → verdict. Dependencies point one way too:
-//! `event ← storage ← derived ← worker`. Without features there is no AWS crate in the tree.
+//! `event ← storage ← derived, ledger ← worker`. Without features there is no AWS crate in the tree.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -9,6 +9,7 @@ pub mod budget;
 pub mod config;
 pub mod derived;
 pub mod event;
+pub mod ledger;
 pub mod storage;
 pub mod verdict;
 pub mod worker;

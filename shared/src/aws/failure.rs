@@ -4,7 +4,9 @@ use std::error::Error;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use time::OffsetDateTime;
 
 /// The longest message that is kept, in bytes; the rest is cut off.
 const MAX_MESSAGE_BYTES: usize = 500;
@@ -22,6 +24,8 @@ pub(crate) struct Failure {
     pub(crate) unanswered: bool,
     /// The bucket's region, where S3 says that the request went to the wrong one.
     pub(crate) region: Option<String>,
+    /// The server's clock, where it answered.
+    pub(crate) date: Option<OffsetDateTime>,
 }
 
 /// Reads an error of the SDK.
@@ -35,6 +39,7 @@ where
         message: cut(message),
         unanswered,
         region: None,
+        date: None,
     };
     match error {
         SdkError::ConstructionFailure(_) => local("BadRequestArguments", causes(error), false),
@@ -49,9 +54,17 @@ where
             message: cut(answer.err().message().unwrap_or("no message").to_owned()),
             unanswered: false,
             region: answer.raw().headers().get("x-amz-bucket-region").map(str::to_owned),
+            date: date_of(answer.raw()),
         },
         _ => local("Unknown", "an error of a kind that this version does not know".to_owned(), true),
     }
+}
+
+/// The `Date` of an answer: the server's clock, to the second.
+pub(crate) fn date_of(answer: &HttpResponse) -> Option<OffsetDateTime> {
+    let text = answer.headers().get("date")?;
+    let date = aws_smithy_types::DateTime::from_str(text, Format::HttpDate).ok()?;
+    OffsetDateTime::from_unix_timestamp(date.secs()).ok()
 }
 
 /// An error and its causes in one line.

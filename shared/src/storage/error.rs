@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+
 use super::Location;
 
 /// The result of a request to a store.
@@ -65,6 +67,8 @@ pub struct StoreError {
     pub code: String,
     /// S3's message, or the cause of the failure.
     pub message: String,
+    /// The server's clock when it refused (`Date`), to the second, where it answered.
+    pub date: Option<OffsetDateTime>,
 }
 
 impl StoreError {
@@ -76,7 +80,12 @@ impl StoreError {
         code: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self { kind, operation, place: place.to_string(), code: code.into(), message: message.into() }
+        Self { kind, operation, place: place.to_string(), code: code.into(), message: message.into(), date: None }
+    }
+
+    /// The same error, answered at `date`.
+    pub fn dated(self, date: Option<OffsetDateTime>) -> Self {
+        Self { date, ..self }
     }
 
     /// The key, version or upload is not there.

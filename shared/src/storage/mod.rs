@@ -6,6 +6,7 @@ mod bounded;
 pub mod embedded;
 mod error;
 pub mod faulty;
+mod nonces;
 mod object;
 pub mod own_writes;
 pub mod paging;
@@ -14,12 +15,13 @@ mod request;
 mod s3;
 mod store;
 #[cfg(test)]
-mod trap;
+pub(crate) mod trap;
 pub mod upload;
 
 pub use embedded::EmbeddedStore;
 pub use error::{ErrorKind, Result, StoreError, kind_of};
 pub use faulty::FaultyStore;
+pub use nonces::Nonces;
 pub use object::{
     Body, Deleted, GetObject, Listing, ObjectEntry, ObjectMeta, PartEntry, Put, Tags, UploadEntry, VersionEntry, VersionListing,
 };

@@ -40,6 +40,8 @@ pub struct ObjectMeta {
     pub tag_count: Option<u32>,
     /// The object's encryption as S3 reports it: `AES256`, `aws:kms`, …
     pub encryption: Option<String>,
+    /// The server's clock when it answered (`Date`), to the second: no property of the object.
+    pub date: Option<OffsetDateTime>,
 }
 
 /// An object and its bytes.
@@ -59,6 +61,8 @@ pub struct Put {
     pub etag: String,
     /// `None` in an unversioned bucket.
     pub version_id: Option<String>,
+    /// The server's clock when it answered (`Date`), to the second. Told by PutObject; other writes may leave it out.
+    pub date: Option<OffsetDateTime>,
 }
 
 /// A durable removal. Removing what is not there succeeds, as in S3.

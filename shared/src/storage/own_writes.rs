@@ -4,7 +4,6 @@
 //! So does `If-Match`, and a completed upload is gone (404) when it is completed again. The client can't tell that from a
 //! write of somebody else's, unless the object says whose it is. [`OwnWrites`] makes it say so.
 
-use std::hash::{BuildHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -13,7 +12,7 @@ use bytes::Bytes;
 use super::bounded::Bounded;
 use super::{
     Condition, Copy, Delete, Deleted, ErrorKind, Get, GetObject, Head, List, ListUploads, ListVersions, Listing, Location,
-    ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry, VersionListing,
+    Nonces, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry, VersionListing,
 };
 use crate::event::{BucketName, ObjectKey};
 
@@ -40,7 +39,7 @@ const MAX_UPLOADS: usize = 10_000;
 /// The nonce takes 27 bytes of the 2 KB of metadata, and the role needs `s3:GetObject` on what it writes.
 pub struct OwnWrites<S> {
     store: S,
-    nonces: Mutex<fastrand::Rng>,
+    nonces: Nonces,
     /// By upload id: the nonce that `create_upload` put into the metadata.
     uploads: Mutex<Bounded<String, String>>,
 }
@@ -48,14 +47,16 @@ pub struct OwnWrites<S> {
 impl<S: Store> OwnWrites<S> {
     /// Wraps a store. `nonces` must differ between processes: seeded only in tests.
     pub fn new(store: S, nonces: fastrand::Rng) -> Self {
-        Self { store, nonces: Mutex::new(nonces), uploads: Mutex::new(Bounded::new(MAX_UPLOADS)) }
+        Self::with_nonces(store, Nonces::new(nonces))
+    }
+
+    fn with_nonces(store: S, nonces: Nonces) -> Self {
+        Self { store, nonces, uploads: Mutex::new(Bounded::new(MAX_UPLOADS)) }
     }
 
     /// [`OwnWrites::new`] with nonces that no other process has.
     pub fn seeded_by_system(store: S) -> Self {
-        // The standard library seeds its hash maps from the system's randomness; fastrand's own seed is clock and thread.
-        let seed = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        Self::new(store, fastrand::Rng::with_seed(seed))
+        Self::with_nonces(store, Nonces::seeded_by_system())
     }
 
     /// The store inside.
@@ -68,7 +69,7 @@ impl<S: Store> OwnWrites<S> {
         if options.condition == Condition::None {
             return None;
         }
-        let nonce = format!("{:016x}", self.nonces.lock().unwrap_or_else(PoisonError::into_inner).u64(..));
+        let nonce = self.nonces.next();
         // Metadata taken over from another object may hold that one's nonce; it must not speak for this write.
         options.metadata.insert(NONCE.to_owned(), nonce.clone());
         Some(nonce)
@@ -82,7 +83,7 @@ impl<S: Store> OwnWrites<S> {
         }
         match self.store.head(at, Head::default()).await {
             Ok(meta) if meta.metadata.get(NONCE).is_some_and(|found| found == nonce) => {
-                Ok(Put { etag: meta.etag, version_id: meta.version_id })
+                Ok(Put { etag: meta.etag, version_id: meta.version_id, date: meta.date })
             }
             _ => result,
         }

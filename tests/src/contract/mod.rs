@@ -42,7 +42,8 @@ pub const CASES: &[(&str, CaseFn)] = cases! {
         metadata_round_trips content_type_and_cache_control_round_trip a_storage_class_is_kept_and_listed
         an_archived_object_has_a_head_but_no_body the_checksum_is_of_the_full_object a_missing_key_is_not_found
         a_missing_bucket_is_told_from_a_missing_key removing_what_is_absent_succeeds an_unversioned_object_has_no_version;
-    reads: a_range_is_a_part_of_the_body a_range_outside_is_refused a_read_condition_holds_or_says_which;
+    reads: a_range_is_a_part_of_the_body a_range_outside_is_refused a_read_condition_holds_or_says_which
+        every_answer_tells_the_servers_date;
     conditions: one_of_eight_creators_wins if_absent_is_refused_over_an_object if_absent_holds_over_a_delete_marker
         if_match_holds_for_the_current_etag if_match_is_refused_for_a_stale_etag if_match_on_what_is_gone_is_not_found
         if_match_over_a_delete_marker_is_not_found a_conditional_removal_needs_the_current_etag

@@ -1,6 +1,6 @@
 //! Ranges and conditions of reads.
 
-use brigade::storage::{ErrorKind, Get, Range, ReadCondition};
+use brigade::storage::{Condition, ErrorKind, Get, Range, ReadCondition};
 
 use super::world::{World, refused};
 
@@ -47,4 +47,18 @@ pub(super) async fn a_read_condition_holds_or_says_which(w: &World<'_>) {
     assert_eq!(refused(read(ReadCondition::IfMatch(other.clone())).await), ErrorKind::PreconditionFailed);
     assert_eq!(read(ReadCondition::IfNoneMatch(other)).await.unwrap(), "1");
     assert_eq!(refused(read(ReadCondition::IfNoneMatch(etag)).await), ErrorKind::NotModified);
+}
+
+pub(super) async fn every_answer_tells_the_servers_date(w: &World<'_>) {
+    let at = w.at("reads/dated");
+    let put = w.put(&at, "1").await;
+    let head = w.head(&at).await;
+    let got = w.store.get(&at, Get::default()).await.unwrap().meta;
+    let absent = w.store.get(&w.at("reads/dated-absent"), Get::default()).await.map(drop).unwrap_err();
+    let refused = w.put_if(&at, "2", Condition::IfAbsent).await.unwrap_err();
+    let dates: Vec<_> = [put.date, head.date, got.date, absent.date, refused.date].into_iter().flatten().collect();
+    assert_eq!(dates.len(), 5, "{put:?} {head:?} {got:?} {absent:?} {refused:?}");
+    assert!(dates.is_sorted(), "{dates:?}");
+    // The object's own time is of the same clock.
+    assert!((dates[0] - head.last_modified).abs() <= time::Duration::minutes(1), "{dates:?} {head:?}");
 }

@@ -135,6 +135,7 @@ mod tests {
             metadata: Default::default(),
             checksum: None,
             tag_count: None,
+            date: None,
             encryption: None,
         }
     }

@@ -105,6 +105,11 @@ impl EmbeddedStore {
         self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
+    /// What the store's clock shows, to the second: the `Date` of an answer.
+    pub fn date(&self) -> Option<OffsetDateTime> {
+        Some(object::to_the_second((self.lock().supply.clock)()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic in a caller's clock leaves no half-made change behind: the clock is read before anything is changed.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)

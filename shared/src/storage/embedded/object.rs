@@ -105,6 +105,7 @@ impl Version {
             checksum: object.checksum.clone(),
             tag_count: (!object.tags.is_empty()).then_some(object.tags.len() as u32),
             encryption: Some(if object.is_kms() { "aws:kms" } else { "AES256" }.to_owned()),
+            date: None,
         }
     }
 

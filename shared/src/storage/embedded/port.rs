@@ -13,15 +13,21 @@ use crate::event::{BucketName, EventKind, ObjectKey};
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
-        self.head_object(at, &options)
+        let date = self.date();
+        let answer = self.head_object(at, &options).map(|meta| ObjectMeta { date, ..meta });
+        answer.map_err(|error| error.dated(date))
     }
 
     async fn get(&self, at: &Location, options: Get) -> Result<GetObject> {
-        self.get_object(at, &options)
+        let date = self.date();
+        let answer = self.get_object(at, &options);
+        answer.map(|got| GetObject { meta: ObjectMeta { date, ..got.meta }, ..got }).map_err(|error| error.dated(date))
     }
 
     async fn put(&self, at: &Location, body: Bytes, options: PutOptions) -> Result<Put> {
-        self.put_object(at, body, options, EventKind::new("ObjectCreated:Put"))
+        let answer = self.put_object(at, body, options, EventKind::new("ObjectCreated:Put"));
+        let date = self.date();
+        answer.map(|put| Put { date, ..put }).map_err(|error| error.dated(date))
     }
 
     async fn copy(&self, to: &Location, copy: Copy) -> Result<Put> {

@@ -80,7 +80,7 @@ impl State {
         let version_id = bucket.push(ask, &mut self.room, to.key, version)?;
         let told = Told { etag: Some(etag.clone()), size: Some(size), version_id: version_id.clone() };
         self.tell(kind, to.bucket, to.key, told, (now, order));
-        Ok(Put { etag, version_id })
+        Ok(Put { etag, version_id, date: None })
     }
 
     /// Queues a change for the listeners.

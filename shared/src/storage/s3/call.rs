@@ -54,5 +54,5 @@ fn store_error(operation: &'static str, place: &impl Display, failed: Failure) -
         false => kind_of(failed.code.as_deref(), failed.status, &failed.message),
     };
     let code = failed.code.or_else(|| failed.status.map(|status| status.to_string())).unwrap_or_default();
-    StoreError::new(kind, operation, place, code, failed.message)
+    StoreError::new(kind, operation, place, code, failed.message).dated(failed.date)
 }

@@ -1,6 +1,7 @@
 //! [`Store`] over the AWS SDK for S3.
 
 mod call;
+mod date;
 mod encode;
 mod listing;
 mod read;

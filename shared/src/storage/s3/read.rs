@@ -5,6 +5,7 @@ use aws_sdk_s3::types::{ChecksumMode, ChecksumType, Tag, Tagging};
 use futures::StreamExt;
 
 use super::S3Store;
+use super::date::AnsweredAt;
 use super::encode::{quoted, seconds, size, unquoted};
 use crate::aws::causes;
 use crate::storage::{
@@ -13,7 +14,7 @@ use crate::storage::{
 
 /// What HEAD and GET tell alike, from either's output.
 macro_rules! meta {
-    ($answer:expr, $size:expr) => {
+    ($answer:expr, $size:expr, $date:expr) => {
         ObjectMeta {
             etag: unquoted($answer.e_tag()),
             size: $size,
@@ -37,6 +38,7 @@ macro_rules! meta {
                 .flatten(),
             tag_count: $answer.tag_count().and_then(|n| u32::try_from(n).ok()),
             encryption: $answer.server_side_encryption().map(|sse| sse.as_str().to_owned()),
+            date: $date,
         }
     };
 }
@@ -46,6 +48,7 @@ const GET: &str = "GetObject";
 
 impl S3Store {
     pub(super) async fn head_object(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
+        let answered = AnsweredAt::default();
         let send = |client: aws_sdk_s3::Client| {
             client
                 .head_object()
@@ -54,10 +57,12 @@ impl S3Store {
                 .set_version_id(options.version_id.clone())
                 .checksum_mode(ChecksumMode::Enabled)
                 .set_expected_bucket_owner(self.owner())
+                .customize()
+                .interceptor(answered.clone())
                 .send()
         };
         match self.call(HEAD, &at.bucket, at, send).await {
-            Ok(answer) => Ok(meta!(answer, size(answer.content_length()))),
+            Ok(answer) => Ok(meta!(answer, size(answer.content_length()), answered.date())),
             Err(error) if error.code == "400" => Err(self.bare_400(at, options).await),
             Err(error) => Err(error),
         }
@@ -79,6 +84,7 @@ impl S3Store {
             ReadCondition::IfMatch(etag) => (Some(quoted(etag)), None),
             ReadCondition::IfNoneMatch(etag) => (None, Some(quoted(etag))),
         };
+        let answered = AnsweredAt::default();
         let send = |client: aws_sdk_s3::Client| {
             client
                 .get_object()
@@ -89,12 +95,14 @@ impl S3Store {
                 .set_if_match(if_match.clone())
                 .set_if_none_match(if_none_match.clone())
                 .set_expected_bucket_owner(self.owner())
+                .customize()
+                .interceptor(answered.clone())
                 .send()
         };
         let answer = self.call(GET, &at.bucket, at, send).await?;
         let part = answer.content_range().and_then(content_range);
         let whole = part.map_or_else(|| size(answer.content_length()), |(_, _, total)| total);
-        let meta = meta!(answer, whole);
+        let meta = meta!(answer, whole, answered.date());
         Ok(GetObject { meta, range: part.map(|(first, last, _)| (first, last)), body: body(answer.body, at.to_string()) })
     }
 

@@ -168,7 +168,7 @@ async fn the_conditions_of_a_copy_are_headers_for_either_end() {
     let source = CopySource { at: at("other", "a+b"), version_id: Some("v1".to_owned()), if_match: Some("e1".to_owned()) };
     let replace = PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() };
     let put = store.copy(&at("bucket", "k"), Copy { source, replace: Some(replace) }).await.unwrap();
-    assert_eq!(put, Put { etag: "e2".to_owned(), version_id: Some("v2".to_owned()) });
+    assert_eq!(put, Put { etag: "e2".to_owned(), version_id: Some("v2".to_owned()), date: None });
     let rows = [
         ("x-amz-copy-source", Some("other/a%2Bb?versionId=v1")),
         ("x-amz-copy-source-if-match", Some("\"e1\"")),
@@ -209,4 +209,18 @@ async fn a_read_answers_the_range_and_the_whole_size() {
     let unchanged = Get { condition: ReadCondition::IfNoneMatch("e".to_owned()), ..Get::default() };
     assert_eq!(store.get(&at("bucket", "k"), unchanged).await.err().map(|e| e.kind), Some(ErrorKind::NotModified));
     assert_eq!(http.asked()[1].header("if-none-match"), Some("\"e\""));
+}
+
+#[tokio::test]
+async fn the_date_of_an_answer_is_the_servers_clock() {
+    let dated = |status, body| Some((status, vec![("date", "Sun, 22 Nov 2026 10:00:09 GMT")], body));
+    let gone = "<Error><Code>NoSuchKey</Code><Message>m</Message></Error>";
+    let expected = time::OffsetDateTime::from_unix_timestamp(1_795_341_609).ok();
+    let (store, _) = store([dated(200, ""), dated(200, ""), dated(200, ""), dated(404, gone), OK], &[]);
+    let at = at("bucket", "k");
+    assert_eq!(store.put(&at, Bytes::from("b"), PutOptions::default()).await.unwrap().date, expected);
+    assert_eq!(store.head(&at, Head::default()).await.unwrap().date, expected);
+    assert_eq!(store.get(&at, Get::default()).await.unwrap().meta.date, expected);
+    assert_eq!(store.get(&at, Get::default()).await.map(drop).unwrap_err().date, expected);
+    assert_eq!(store.head(&at, Head::default()).await.unwrap().date, None, "an answer without a date");
 }

@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{
 use bytes::Bytes;
 
 use super::S3Store;
+use super::date::AnsweredAt;
 use super::encode::{copy_source, quoted, tagging, unquoted, write_condition};
 use crate::aws::{server_work_timeouts, transfer_timeouts};
 use crate::storage::{Checksum, Copy, Encryption, ErrorKind, Location, PartEntry, Put, PutOptions, Result, StoreError};
@@ -39,6 +40,7 @@ macro_rules! with_options {
 impl S3Store {
     pub(super) async fn put_object(&self, at: &Location, body: Bytes, options: PutOptions) -> Result<Put> {
         let (if_none_match, if_match) = write_condition(&options.condition);
+        let answered = AnsweredAt::default();
         let algorithm = match options.checksum {
             Checksum::Crc64Nvme => ChecksumAlgorithm::Crc64Nvme,
             Checksum::Sha256 => ChecksumAlgorithm::Sha256,
@@ -55,10 +57,12 @@ impl S3Store {
                 .body(ByteStream::from(body.clone()))
                 .customize()
                 .config_override(Builder::new().timeout_config(transfer_timeouts()))
+                .interceptor(answered.clone())
                 .send()
         };
         let answer = self.call("PutObject", &at.bucket, at, send).await?;
-        Ok(Put { etag: unquoted(answer.e_tag()), version_id: answer.version_id().map(str::to_owned) })
+        let version_id = answer.version_id().map(str::to_owned);
+        Ok(Put { etag: unquoted(answer.e_tag()), version_id, date: answered.date() })
     }
 
     pub(super) async fn copy_object(&self, to: &Location, copy: Copy) -> Result<Put> {
@@ -92,7 +96,7 @@ impl S3Store {
         };
         let answer = self.call("CopyObject", &to.bucket, to, send).await?;
         let etag = unquoted(answer.copy_object_result().and_then(|result| result.e_tag()));
-        Ok(Put { etag, version_id: answer.version_id().map(str::to_owned) })
+        Ok(Put { etag, version_id: answer.version_id().map(str::to_owned), date: None })
     }
 
     pub(super) async fn create_multipart_upload(&self, at: &Location, options: PutOptions) -> Result<String> {
@@ -155,7 +159,8 @@ impl S3Store {
                 .send()
         };
         let answer = self.call("CompleteMultipartUpload", &at.bucket, at, send).await?;
-        Ok(Put { etag: unquoted(answer.e_tag()), version_id: answer.version_id().map(str::to_owned) })
+        let version_id = answer.version_id().map(str::to_owned);
+        Ok(Put { etag: unquoted(answer.e_tag()), version_id, date: None })
     }
 
     pub(super) async fn abort_multipart_upload(&self, at: &Location, upload_id: &str) -> Result<()> {

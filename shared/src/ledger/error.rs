@@ -1,0 +1,63 @@
+//! Why a ledger document could not be read or written.
+
+use crate::storage::StoreError;
+use crate::verdict::{Reason, Verdict};
+
+/// A request of the ledger that failed. Nothing of it is known to have happened, and all of it may be tried again.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// S3 refused or did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What lies there is no document of this kind. Somebody must look; nothing is written over it.
+    #[error("{place}: not a ledger document: {reason}")]
+    Damaged {
+        /// The object.
+        place: String,
+        /// What is wrong with it; never its contents.
+        reason: String,
+    },
+    /// A newer version of the program wrote it: this one must be replaced first.
+    #[error("{place}: written in format {found}, and this program reads up to {known}")]
+    Newer {
+        /// The object.
+        place: String,
+        /// Its `"v"`.
+        found: u32,
+        /// The newest one that is known here.
+        known: u32,
+    },
+    /// The document would grow beyond its bound. Nothing was written.
+    #[error("{place}: {bytes} bytes, and a ledger document has at most {limit}")]
+    TooLarge {
+        /// The object.
+        place: String,
+        /// What it would have had, or has.
+        bytes: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// The answer has no `Date`, so that no lease can be judged by it.
+    #[error("{place}: the answer has no date")]
+    Undated {
+        /// The object.
+        place: String,
+    },
+}
+
+impl LedgerError {
+    /// Always a `Retry`: the record is as good as it was, it is the ledger that needs time or somebody's hand.
+    pub fn verdict(&self) -> Verdict {
+        let code = match self {
+            Self::Store(error) => match Verdict::of_error(error) {
+                again @ Verdict::Retry(..) => return again,
+                _ => "ledger-refused",
+            },
+            Self::Damaged { .. } => "ledger-damaged",
+            Self::Newer { .. } => "ledger-newer",
+            Self::TooLarge { .. } => "ledger-full",
+            Self::Undated { .. } => "ledger-undated",
+        };
+        Verdict::Retry(Reason::new(code, self.to_string()), None)
+    }
+}
