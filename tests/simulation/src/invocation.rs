@@ -10,44 +10,46 @@ use brigade::budget::Deadline;
 use brigade::config::Common;
 use brigade::event::Message;
 use brigade::storage::faulty::{Moment, Pause};
-use brigade::storage::{EmbeddedStore, FaultyStore, OwnWrites, Store};
+use brigade::storage::{EmbeddedStore, FaultyStore};
 use brigade::worker::{BatchResult, Lines, Pace, Setup, Worker, run_messages};
-use brigade_thumbnail::{Config, Thumbnail};
 use futures::FutureExt;
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use super::function::{Function, Reach};
 use super::gate::{Alarm, Gate};
-use super::queue::{Port, Queues};
-use super::sabotage::{Sabotage, Sabotaged, Saboteur};
+use super::queue::Port;
 use super::timeline::Timeline;
 
 /// The function's timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Requests of one message at most: eight passes, each with at most some 40 requests, and its end.
-const REQUESTS_PER_MESSAGE: u64 = 8 * 40 + 10;
 
 /// What an invocation is started with.
 pub(super) struct Start<'a> {
     pub(super) number: u64,
+    /// The function, by its place in the world.
+    pub(super) function: (usize, &'a Function),
+    pub(super) generation: u32,
     pub(super) messages: Vec<Message>,
-    pub(super) config: &'a Config,
     pub(super) store: &'a FaultyStore<EmbeddedStore>,
-    pub(super) queues: &'a Arc<Queues>,
     pub(super) timeline: &'a Arc<Timeline>,
-    pub(super) sabotage: Option<Sabotage>,
     pub(super) seed: u64,
 }
 
 pub(super) struct Invocation {
     pub(super) name: String,
+    /// The function, by its place in the world.
+    pub(super) function: usize,
     pub(super) messages: Vec<Message>,
     pub(super) gate: Arc<Gate>,
     pub(super) dies: Instant,
     /// It makes no step before this step of the scheduler.
     pub(super) stalled_until: u64,
     pub(super) generation: u32,
+    pub(super) has_generations: bool,
+    /// Requests that it can need.
+    most: u64,
     alarm: Arc<Alarm>,
     requests: Arc<AtomicU64>,
     future: Pin<Box<dyn Future<Output = BatchResult>>>,
@@ -55,36 +57,32 @@ pub(super) struct Invocation {
 
 impl Invocation {
     pub(super) fn begin(start: Start<'_>) -> Self {
+        let (index, function) = start.function;
         let gate = Arc::new(Gate::default());
         let requests = Arc::new(AtomicU64::new(0));
-        let name = format!("#{}", start.number);
+        let name = format!("{} #{}", function.name(), start.number);
         let pause = pause(&gate, &requests, start.timeline, &name);
-        let store = start.store.clone().with_pause(pause);
-        let nonces = fastrand::Rng::with_seed(start.seed ^ (start.number << 20));
-        // Without the nonce, a worker meets its own first attempt as a 412.
-        let store: Arc<dyn Store> = match start.sabotage {
-            Some(Sabotage::RefusedIsDone) => Arc::new(store),
-            _ => Arc::new(OwnWrites::new(store, nonces)),
+        let port = Port { queues: Arc::clone(&function.queues), gate: Arc::clone(&gate), name: name.clone() };
+        let reach = Reach {
+            generation: start.generation,
+            store: start.store.clone().with_pause(pause),
+            nonces: fastrand::Rng::with_seed(start.seed ^ (start.number << 20)),
         };
-        let worker: Box<dyn Worker> = match start.sabotage {
-            None => Box::new(Thumbnail::new(start.config, store)),
-            Some(sabotage) => {
-                let truth = start.store.inner().clone();
-                let store = Arc::new(Sabotaged::new(store, truth, sabotage, start.config.template.clone()));
-                Box::new(Saboteur::new(Thumbnail::new(start.config, Arc::clone(&store) as Arc<dyn Store>), store))
-            }
-        };
-        let port = Port { queues: Arc::clone(start.queues), gate: Arc::clone(&gate), name: name.clone() };
+        let worker = function.deployment.worker(reach);
         let lines = Noted { timeline: Arc::clone(start.timeline), name: name.clone() };
-        let (common, messages) = (start.config.common.clone(), start.messages.clone());
-        let future = Box::pin(async move { invoke(worker, common, port, lines, messages).await });
+        let (common, messages) = (function.deployment.common(start.generation).clone(), start.messages.clone());
+        let most = function.deployment.requests_per_message() * messages.len() as u64;
+        let future = Box::pin(async move { invoke(worker, common, &port, lines, messages).await });
         Self {
             name,
+            function: index,
             messages: start.messages,
             gate,
             dies: Instant::now() + TIMEOUT,
             stalled_until: 0,
-            generation: start.config.id.generation,
+            generation: start.generation,
+            has_generations: function.deployment.has_generations(),
+            most,
             alarm: Arc::default(),
             requests,
             future,
@@ -112,13 +110,13 @@ impl Invocation {
 
     /// It made more requests than any right one could.
     pub(super) fn is_endless(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) > REQUESTS_PER_MESSAGE * self.messages.len() as u64
+        self.requests.load(Ordering::Relaxed) > self.most
     }
 }
 
-async fn invoke(worker: Box<dyn Worker>, common: Common, port: Port, lines: Noted, messages: Vec<Message>) -> BatchResult {
+async fn invoke(worker: Box<dyn Worker>, common: Common, port: &Port, lines: Noted, messages: Vec<Message>) -> BatchResult {
     let pace = Pace::new();
-    let setup = Setup { worker: worker.as_ref(), common: &common, queue: &port, endpoint: None, pace: &pace, lines: &lines };
+    let setup = Setup { worker: worker.as_ref(), common: &common, queue: port, endpoint: None, pace: &pace, lines: &lines };
     run_messages(setup, &messages, Deadline::after(TIMEOUT), || OffsetDateTime::UNIX_EPOCH).await
 }
 
@@ -126,7 +124,7 @@ async fn invoke(worker: Box<dyn Worker>, common: Common, port: Port, lines: Note
 fn pause(gate: &Arc<Gate>, requests: &Arc<AtomicU64>, timeline: &Arc<Timeline>, name: &str) -> Pause {
     let (gate, requests, timeline, name) = (Arc::clone(gate), Arc::clone(requests), Arc::clone(timeline), name.to_owned());
     Arc::new(move |point| {
-        let is_write = matches!(point.operation, "PutObject" | "DeleteObject");
+        let is_write = !["Get", "Head", "List"].iter().any(|read| point.operation.starts_with(read));
         if point.moment == Moment::AfterEffect {
             let gate = Arc::clone(&gate);
             return if is_write { async move { gate.pass(false).await }.boxed() } else { std::future::ready(()).boxed() };

@@ -13,18 +13,25 @@
 #![expect(clippy::expect_used, reason = "a simulation that can't be set up is a test that fails")]
 
 mod contents;
+mod function;
+mod functions;
 mod gate;
 pub mod invariants;
 mod invocation;
+mod photos;
+mod places;
 mod queue;
 mod report;
 mod sabotage;
 mod scenario;
+mod scheduler;
+mod search;
 mod timeline;
+mod topic;
 mod witness;
 mod world;
 
 pub use report::Report;
 pub use sabotage::Sabotage;
 pub use scenario::Scenario;
-pub use world::run;
+pub use search::{Found, first_caught, search, simulate};

@@ -1,4 +1,5 @@
-//! The queues: at least once, in no order, with delays, visibility timeouts, receive counts and a dead-letter queue.
+//! The queues of one function: at least once, in no order, with delays, visibility timeouts, receive counts and a
+//! dead-letter queue.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +12,10 @@ use brigade::worker::queue::{Outgoing, QueueError};
 use tokio::time::Instant;
 
 use super::gate::Gate;
+use super::places::{parked_url, queue_arn, queue_url as queue_url_of};
 use super::scenario::Scenario;
 use super::timeline::Timeline;
 
-pub(super) const WORK_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:work";
-pub(super) const PARKED_URL: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/work-parked";
-const WORK_URL: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/work";
 /// Six times the function's timeout, as Lambda asks for.
 const VISIBILITY: Duration = Duration::from_secs(180);
 /// Receives before a message goes to the dead-letter queue.
@@ -47,8 +46,9 @@ struct State {
     faults: bool,
 }
 
-/// The queues of one run.
+/// The queues of one function.
 pub(super) struct Queues {
+    name: &'static str,
     state: Mutex<State>,
     scenario: Scenario,
     lose_late_looks: bool,
@@ -56,9 +56,16 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    pub(super) fn new(scenario: &Scenario, lose_late_looks: bool, timeline: Arc<Timeline>) -> Self {
+    /// `number` tells the functions of one run apart.
+    pub(super) fn new(
+        name: &'static str,
+        number: u64,
+        scenario: &Scenario,
+        lose_late_looks: bool,
+        timeline: Arc<Timeline>,
+    ) -> Self {
         let state = State {
-            random: fastrand::Rng::with_seed(scenario.seed ^ 0x9ee5),
+            random: fastrand::Rng::with_seed(scenario.seed ^ 0x9ee5 ^ (number << 40)),
             next: 0,
             work: BTreeMap::new(),
             dead: Vec::new(),
@@ -66,7 +73,7 @@ impl Queues {
             fired: BTreeMap::new(),
             faults: true,
         };
-        Self { state: Mutex::new(state), scenario: scenario.clone(), lose_late_looks, timeline }
+        Self { name, state: Mutex::new(state), scenario: scenario.clone(), lose_late_looks, timeline }
     }
 
     /// S3 announces a change: once or more often, now or later, so that the order is any.
@@ -94,14 +101,15 @@ impl Queues {
         let dead: Vec<u64> = state.work.iter().filter(|(_, held)| worn(held)).map(|(id, _)| *id).collect();
         for id in dead {
             let body = state.work.remove(&id).map(|held| held.body).unwrap_or_default();
-            self.timeline.note(format!("message {id} to the dead-letter queue"));
+            self.timeline.note(format!("{} message {id} to the dead-letter queue", self.name));
             state.dead.push(body);
             state.fire("message dead-lettered");
         }
         let mut visible: Vec<u64> = state.work.iter().filter(|(_, held)| held.visible <= now).map(|(id, _)| *id).collect();
         state.random.shuffle(&mut visible);
         visible.truncate(number);
-        visible.into_iter().filter_map(|id| state.hand_out(id, now)).collect()
+        let arn = queue_arn(self.name);
+        visible.into_iter().filter_map(|id| state.hand_out(id, now, &arn)).collect()
     }
 
     /// Messages that could be received now.
@@ -132,10 +140,6 @@ impl Queues {
 
     pub(super) fn set_faults(&self, faults: bool) {
         self.lock().faults = faults;
-    }
-
-    pub(super) fn fire(&self, fault: &'static str) {
-        self.lock().fire(fault);
     }
 
     pub(super) fn fired(&self) -> BTreeMap<&'static str, u64> {
@@ -170,16 +174,16 @@ impl Queues {
             return failed("ThrottlingException");
         }
         let now = Instant::now();
-        match queue_url {
-            PARKED_URL => state.parked.push(Parked { body: message.body, at: now }),
-            WORK_URL => {
-                if message.delay_seconds == LATE_LOOK {
-                    state.fire("late look");
-                }
-                let visible = now + Duration::from_secs(message.delay_seconds.into());
-                state.push(message.body, visible);
+        if queue_url == parked_url(self.name) {
+            state.parked.push(Parked { body: message.body, at: now });
+        } else if queue_url == queue_url_of(self.name) {
+            if message.delay_seconds == LATE_LOOK {
+                state.fire("late look");
             }
-            other => return Err(QueueError::refused("SendMessage", other, "QueueDoesNotExist", "simulated")),
+            let visible = now + Duration::from_secs(message.delay_seconds.into());
+            state.push(message.body, visible);
+        } else {
+            return Err(QueueError::refused("SendMessage", queue_url, "QueueDoesNotExist", "simulated"));
         }
         if luck < 2.0 * self.scenario.queue_fails {
             state.fire("send reply lost");
@@ -199,7 +203,7 @@ impl State {
         *self.fired.entry(fault).or_default() += 1;
     }
 
-    fn hand_out(&mut self, id: u64, now: Instant) -> Option<Message> {
+    fn hand_out(&mut self, id: u64, now: Instant, arn: &str) -> Option<Message> {
         let held = self.work.get_mut(&id)?;
         held.receives += 1;
         held.visible = now + VISIBILITY;
@@ -212,7 +216,7 @@ impl State {
             receipt_handle: Some(id.to_string()),
             body: Some(body),
             receive_count,
-            queue_arn: Some(WORK_ARN.to_owned()),
+            queue_arn: Some(arn.to_owned()),
             ..Message::default()
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::world::DERIVED;
+use super::places::DERIVED;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -13,16 +13,38 @@ pub struct Report {
     pub divergences: Vec<String>,
     /// What happened, one line each.
     pub timeline: Vec<String>,
-    /// How often each kind of fault happened.
+    /// How often each kind of fault happened, and of what else not every run has.
     pub fired: BTreeMap<&'static str, u64>,
     /// Changes of sources.
     pub changes: u32,
 }
 
+/// What the world does to the functions. Everything else in [`Report::fired`] is what the actor does, or what follows.
+const FAULTS: &[&str] = &[
+    "acknowledgement lost",
+    "body cut",
+    "crash",
+    "event duplicated",
+    "event reordered",
+    "late landing",
+    "re-sent",
+    "reply lost",
+    "send refused",
+    "send reply lost",
+    "throttled",
+    "timeout",
+    "unavailable",
+    "visibility refused",
+];
+
 impl Report {
     /// Faults of all kinds together.
     pub fn faults(&self) -> u64 {
-        self.fired.values().sum()
+        Self::count_faults(&self.fired)
+    }
+
+    pub(super) fn count_faults(fired: &BTreeMap<&'static str, u64>) -> u64 {
+        FAULTS.iter().filter_map(|fault| fired.get(fault)).sum()
     }
 
     /// The seed, what is wrong, and the last part of the timeline, without looks at derived objects.

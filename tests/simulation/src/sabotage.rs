@@ -17,7 +17,6 @@ use brigade::storage::{
 };
 use brigade::verdict::{Outcome, Verdict};
 use brigade::worker::Worker;
-use brigade_thumbnail::Thumbnail;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
@@ -183,12 +182,12 @@ impl Sabotaged {
 
 /// The real worker on the lying store.
 pub(super) struct Saboteur {
-    worker: Thumbnail,
+    worker: Box<dyn Worker>,
     store: Arc<Sabotaged>,
 }
 
 impl Saboteur {
-    pub(super) fn new(worker: Thumbnail, store: Arc<Sabotaged>) -> Self {
+    pub(super) fn new(worker: Box<dyn Worker>, store: Arc<Sabotaged>) -> Self {
         Self { worker, store }
     }
 }

@@ -13,6 +13,8 @@ pub struct Scenario {
     pub contents: Vec<usize>,
     /// Changes of sources.
     pub changes: u32,
+    /// Faults that the run has at least; where the mixture is too mild, it goes on with a harsher one.
+    pub least_faults: u64,
     /// Changes at most between two rests, at each of which the world is checked.
     pub burst: u32,
     /// The source bucket keeps versions, and delete markers come and go.
@@ -25,6 +27,8 @@ pub struct Scenario {
     pub derived_kms: bool,
     /// Outputs have versioned names.
     pub versioned_names: bool,
+    /// Its queue is subscribed to removals too.
+    pub thumbnail_takes_removals: bool,
     /// After this many changes another configuration is deployed.
     pub deploy_after: Option<u32>,
     /// Invocations at a time.
@@ -78,12 +82,14 @@ impl Scenario {
             keys,
             contents,
             changes: random.u32(20..=26),
+            least_faults: 5,
             burst: *random.choice(&[2, 4, 8, 26]).unwrap_or(&4),
             versioned: random.bool(),
             derived_versioned: random.u8(0..4) == 0,
             source_kms: random.u8(0..5) == 0,
             derived_kms: random.u8(0..5) == 0,
             versioned_names: random.u8(0..5) == 0,
+            thumbnail_takes_removals: true,
             deploy_after: (random.u8(0..3) == 0).then(|| random.u32(3..20)),
             invocations: random.usize(2..=3),
             batch: random.usize(1..=3),
@@ -101,6 +107,7 @@ impl Scenario {
     /// The same world without any fault.
     pub fn without_faults(self) -> Self {
         Self {
+            least_faults: 0,
             faults: Faults::default(),
             kill: 0.0,
             stall: 0.0,
@@ -114,6 +121,13 @@ impl Scenario {
     /// Only crashes and duplicates.
     pub fn with_crashes_and_duplicates_only(self) -> Self {
         Self { kill: 0.02, duplicate: 0.3, ..self.without_faults() }
+    }
+
+    /// A few changes more, in harsher weather.
+    pub(super) fn harsher(self) -> Self {
+        let faults =
+            Faults { throttle: self.faults.throttle.max(0.03), unavailable: self.faults.unavailable.max(0.03), ..self.faults };
+        Self { changes: self.changes + 4, faults, kill: self.kill.max(0.02), ..self }
     }
 }
 

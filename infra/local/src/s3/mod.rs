@@ -83,7 +83,6 @@ pub fn service(
     logs: AccessLogs,
 ) -> S3Route {
     let (region, account) = (region.into(), account.into());
-    let dates = store.clone();
     let front = Front { store, notifier, region, account: account.clone(), intake: Intake::new(limits) };
     let mut config = S3Config::default();
     config.xml_max_body_size = limits.xml;
@@ -93,7 +92,7 @@ pub fn service(
     builder.set_auth(access::OneKey);
     builder.set_access(access::Gate { account });
     builder.set_host(host::Localhost);
-    S3Route::new(builder.build(), dates, logs)
+    S3Route::new(builder.build(), logs)
 }
 
 impl Front {

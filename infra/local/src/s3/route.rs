@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use brigade::storage::EmbeddedStore;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
@@ -21,7 +20,6 @@ use crate::front::{Body, Request, Response, Route};
 /// S3, to be called with HTTP requests.
 pub struct S3Route {
     service: S3Service,
-    store: EmbeddedStore,
     logs: AccessLogs,
     requests: AtomicU64,
 }
@@ -35,21 +33,20 @@ const HTTP_DATE: &[BorrowedFormatItem<'_>] =
 pub(super) struct Status(pub(super) StatusCode);
 
 impl S3Route {
-    pub(super) fn new(service: S3Service, store: EmbeddedStore, logs: AccessLogs) -> Self {
-        Self { service, store, logs, requests: AtomicU64::new(0) }
+    pub(super) fn new(service: S3Service, logs: AccessLogs) -> Self {
+        Self { service, logs, requests: AtomicU64::new(0) }
     }
 
-    /// Each reply gets a request id and a host id, which S3's always have and clients show, and the date that the store's
+    /// Each reply gets a request id and a host id, which S3's always have and clients show, and the date that the cloud's
     /// clock shows: that clock may run faster than the machine's.
     fn identify(&self, response: &mut Response) {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let request_id = format!("{number:016X}");
         let host_id = BASE64_STANDARD.encode(Sha384::digest(&request_id));
-        let date = self.store.date().and_then(|date| date.format(HTTP_DATE).ok());
-        let named = [("x-amz-request-id", Some(request_id)), ("x-amz-id-2", Some(host_id)), (DATE.as_str(), date)];
-        for (name, value) in named {
-            if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
-                response.headers_mut().insert(name, value);
+        let date = self.logs.now().format(HTTP_DATE).unwrap_or_default();
+        for (name, id) in [("x-amz-request-id", request_id), ("x-amz-id-2", host_id), (DATE.as_str(), date)] {
+            if let Ok(id) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(name, id);
             }
         }
     }

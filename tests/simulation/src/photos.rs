@@ -1,0 +1,118 @@
+//! The photos: sources that change, what thumbnail makes of them, and what must hold when all is at rest.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use brigade::event::{BucketName, EventKind, ObjectEvent, ObjectKey};
+use brigade::storage::{Delete, EmbeddedStore, Encryption, Head, ListVersions, Location, PutOptions};
+
+use super::contents::{contents, expected, of_size};
+use super::functions::ThumbnailDeployed;
+use super::invariants::{Objects, derived_is_f_of_source, read_all, rejected_sources_are_parked};
+use super::places::{DERIVED, KMS_KEY, SOURCES};
+use super::queue::Queues;
+use super::scenario::Scenario;
+use super::topic::Topic;
+use super::witness::Witness;
+
+pub(super) struct Photos {
+    pub(super) scenario: Scenario,
+    pub(super) store: EmbeddedStore,
+    pub(super) topic: Arc<Topic>,
+    pub(super) witness: Arc<Witness>,
+    pub(super) thumbnail: Arc<ThumbnailDeployed>,
+    /// thumbnail's.
+    pub(super) queues: Arc<Queues>,
+}
+
+impl Photos {
+    /// What `brigade backfill` does after the old version has drained: announces every live source.
+    pub(super) fn backfill(&self) {
+        for source in self.sources() {
+            if self.store.head_object(&source, &Head::default()).is_ok() {
+                self.topic.announce(&hint(&source));
+            }
+        }
+    }
+
+    fn sources(&self) -> Vec<Location> {
+        let at = |key: &&str| Location::new(BucketName::new(SOURCES), ObjectKey::new(*key).expect("a key"));
+        self.scenario.keys.iter().map(at).collect()
+    }
+
+    /// One change. Answers what it was, where it is one that not every run has.
+    pub(super) fn change(&self, random: &mut fastrand::Rng) -> Option<&'static str> {
+        let sources = self.sources();
+        let source = random.choice(&sources).expect("a source");
+        self.witness.acting(true);
+        let happened = match random.u8(0..12) {
+            0..6 => {
+                self.put(source, random);
+                None
+            }
+            6..9 if self.scenario.versioned => self.remove_newest_version(source),
+            _ => {
+                self.store.delete_object(source, &Delete::default()).expect("a source is deleted");
+                None
+            }
+        };
+        self.witness.acting(false);
+        happened
+    }
+
+    fn put(&self, source: &Location, random: &mut fastrand::Rng) {
+        let index = *random.choice(&self.scenario.contents).expect("a content");
+        let bytes = contents().get(index).expect("a content").bytes.clone();
+        let encryption = if self.scenario.source_kms { Encryption::Kms(KMS_KEY.to_owned()) } else { Encryption::Bucket };
+        let options = PutOptions { encryption, ..PutOptions::default() };
+        self.store.put_object(source, bytes, options, EventKind::new("ObjectCreated:Put")).expect("a source is put");
+    }
+
+    /// A delete marker goes and the object is back, or a version goes and an older one is current again.
+    fn remove_newest_version(&self, source: &Location) -> Option<&'static str> {
+        let options = ListVersions { prefix: source.key.to_string(), ..ListVersions::default() };
+        let versions = self.store.list_object_versions(&source.bucket, &options).expect("versions are listed").versions;
+        let newest = versions.into_iter().find(|v| v.key == source.key && v.is_latest)?;
+        let happened = if newest.object.is_none() { "delete marker removed" } else { "version removed" };
+        let options = Delete { version_id: Some(newest.version_id), ..Delete::default() };
+        self.store.delete_object(source, &options).expect("a version is removed");
+        Some(happened)
+    }
+
+    /// What must hold at the end.
+    /// `generation`: of the configuration that is deployed.
+    pub(super) async fn check(&self, generation: u32) -> Vec<String> {
+        let config = self.thumbnail.config(generation);
+        let mut wanted = Objects::new();
+        let mut divergences = Vec::new();
+        for source in self.sources() {
+            let Ok(meta) = self.store.head_object(&source, &Head::default()) else { continue };
+            let content = of_size(meta.size).expect("a known content");
+            let expected = expected(config, &source, content).await;
+            wanted.extend(expected.objects.clone());
+            if expected.rejected {
+                let parked = self.witness.changed_at(&source).map(|at| self.queues.parked_since(at)).unwrap_or_default();
+                let rejected = BTreeSet::from([source]);
+                divergences.extend(rejected_sources_are_parked(&rejected, parked.iter().map(String::as_str)));
+            }
+        }
+        let found = read_all(&self.store, &BucketName::new(DERIVED), "").await.expect("an embedded store is read");
+        divergences.extend(derived_is_f_of_source(&wanted, &found));
+        divergences
+    }
+}
+
+fn hint(source: &Location) -> ObjectEvent {
+    ObjectEvent {
+        kind: EventKind::new("ObjectCreated:Put"),
+        bucket: source.bucket.clone(),
+        region: None,
+        key: source.key.clone(),
+        other_key: None,
+        version_id: None,
+        etag: None,
+        size: None,
+        sequencer: None,
+        time: None,
+    }
+}
