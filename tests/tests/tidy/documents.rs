@@ -7,6 +7,7 @@ use crate::tree::{files, functions, none, root};
 /// The variables of a function, by its folder.
 fn variables(function: &str) -> Option<&'static [Variable]> {
     match function {
+        "compact" => Some(brigade_compact::VARIABLES),
         "thumbnail" => Some(brigade_thumbnail::VARIABLES),
         _ => None,
     }
