@@ -16,13 +16,15 @@ pub(crate) struct Function {
     pub(crate) check: fn(&Environment) -> Result<Computed, Mistakes>,
     /// What it is told on this machine, beside its parking queue.
     pub(crate) local: &'static [(&'static str, &'static str)],
+    /// Messages of one invocation on this machine.
+    pub(crate) batch_size: usize,
 }
 
 /// Variables that are not set, whose value is computed from others.
 pub(crate) type Computed = Vec<(&'static str, String)>;
 
 /// All of them.
-pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL];
+pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL, COMPACT];
 
 pub(crate) const THUMBNAIL: Function = Function {
     name: "thumbnail",
@@ -30,6 +32,20 @@ pub(crate) const THUMBNAIL: Function = Function {
     variables: brigade_thumbnail::VARIABLES,
     check: check_thumbnail,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
+    batch_size: 10,
+};
+
+pub(crate) const COMPACT: Function = Function {
+    name: "compact",
+    package: "brigade-compact",
+    variables: brigade_compact::VARIABLES,
+    check: check_compact,
+    local: &[
+        ("BRIGADE_INPUT", "s3://logs/*"),
+        ("BRIGADE_OUTPUT", "s3://tables/access_logs/"),
+        ("BRIGADE_STATE", "s3://state/brigade/"),
+    ],
+    batch_size: 1_000,
 };
 
 impl Function {
@@ -48,4 +64,9 @@ pub(crate) fn parser() -> impl TypedValueParser<Value = &'static Function> {
 fn check_thumbnail(environment: &Environment) -> Result<Computed, Mistakes> {
     let config = brigade_thumbnail::Config::read(environment)?;
     Ok(vec![("BRIGADE_CONCURRENCY", config.common.concurrency.to_string()), ("BRIGADE_CACHE_CONTROL", config.cache_control)])
+}
+
+fn check_compact(environment: &Environment) -> Result<Computed, Mistakes> {
+    let config = brigade_compact::Config::read(environment)?;
+    Ok(vec![("BRIGADE_CONCURRENCY", config.common.concurrency.to_string())])
 }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 const THUMBNAIL: &str = "brigade-thumbnail";
+const COMPACT: &str = "brigade-compact";
 const DEFECTIVE: &str = "brigade-thumbnail-that-panics";
 
 /// The directory of the binaries, target/PROFILE.
@@ -17,7 +18,12 @@ pub fn thumbnail() -> PathBuf {
     DIRECTORY.join(file(THUMBNAIL))
 }
 
-/// The same function with the defect that keys with `panic` in them make it panic.
+/// The compaction function that is deployed.
+pub fn compact() -> PathBuf {
+    DIRECTORY.join(file(COMPACT))
+}
+
+/// The thumbnail function with the defect that keys with `panic` in them make it panic.
 pub fn defective() -> PathBuf {
     DIRECTORY.join(file(DEFECTIVE))
 }
@@ -33,8 +39,11 @@ fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let directory = test.parent().and_then(Path::parent).unwrap().to_owned();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = newest(&root.join("shared/src")).max(newest(&root.join("functions/thumbnail/src")));
-    if [THUMBNAIL, DEFECTIVE].iter().any(|name| changed(&directory.join(file(name))) < sources) {
+    let sources = ["shared/src", "functions/thumbnail/src", "functions/compact/src"]
+        .iter()
+        .map(|folder| newest(&root.join(folder)))
+        .max();
+    if [THUMBNAIL, COMPACT, DEFECTIVE].iter().any(|name| Some(changed(&directory.join(file(name)))) < sources) {
         eprintln!("the functions' binaries are missing or older than their sources: building them");
         build(&root, &directory);
     }

@@ -24,7 +24,7 @@ use brigade_thumbnail::Config;
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-pub use self::binary::{defective, thumbnail};
+pub use self::binary::{compact, defective, thumbnail};
 pub use self::invoke::{Answer, sqs_event};
 
 /// The bucket of the photos.
