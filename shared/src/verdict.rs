@@ -120,7 +120,13 @@ pub struct Outcome {
 impl Outcome {
     /// This and another one of the same record: the worse verdict, and the figures together.
     pub fn and(self, other: Self) -> Self {
-        let figures = self.figures.iter().zip(&other.figures).map(|((name, a), (_, b))| (*name, a + b)).collect();
+        let mut figures = self.figures;
+        for (name, number) in other.figures {
+            match figures.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, figure)) => *figure += number,
+                None => figures.push((name, number)),
+            }
+        }
         Self { verdict: worst([self.verdict, other.verdict]), look_again: self.look_again || other.look_again, figures }
     }
 }

@@ -65,10 +65,20 @@ struct Known {
 
 fn known(function: &str) -> Known {
     match function {
+        "brigade-cleanup" => Known {
+            variables: brigade_cleanup::VARIABLES,
+            events: brigade_cleanup::EVENTS,
+            read: |environment| Ok(brigade_cleanup::Config::read(environment)?.common),
+        },
         "brigade-thumbnail" => Known {
             variables: brigade_thumbnail::VARIABLES,
             events: brigade_thumbnail::EVENTS,
             read: |environment| Ok(brigade_thumbnail::Config::read(environment)?.common),
+        },
+        "brigade-compact" => Known {
+            variables: brigade_compact::VARIABLES,
+            events: brigade_compact::EVENTS,
+            read: |environment| Ok(brigade_compact::Config::read(environment)?.common),
         },
         other => panic!("say in this test what {other} declares"),
     }

@@ -27,3 +27,6 @@ pub use config::{COLUMNS, Config, FILE_SIZE, PARTITION, Partition, VARIABLES};
 pub use places::Places;
 pub use run::{After, Flush};
 pub use worker::Compact;
+
+/// The families of events that the function takes: a log object is new once, and is never rewritten.
+pub const EVENTS: &[&str] = &["ObjectCreated"];

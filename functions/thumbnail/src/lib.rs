@@ -13,8 +13,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use brigade::budget::{Deadline, Memory};
 use brigade::config::{Mode, Span};
-use brigade::derived::{Request, reconcile};
-use brigade::event::{ObjectEvent, ObjectKey};
+use brigade::derived::{Request, reconcile, sources};
+use brigade::event::ObjectEvent;
 use brigade::storage::{Location, Store};
 use brigade::verdict::{Outcome, Verdict};
 use brigade::worker::Worker;
@@ -48,10 +48,9 @@ impl Thumbnail {
         }
     }
 
-    async fn reconcile(&self, event: &ObjectEvent, key: &ObjectKey, deadline: Deadline) -> Outcome {
-        let source = Location::new(event.bucket.clone(), key.clone());
-        let request = Request { source: &source, deadline, memory: &self.memory, plan_only: self.plan_only };
-        reconcile(self.store.as_ref(), &self.derive, request).await
+    async fn reconcile(&self, source: &Location, deadline: Deadline) -> Outcome {
+        let request = Request { source, deadline, plan_only: self.plan_only };
+        reconcile(self.store.as_ref(), &self.derive, &self.memory, request).await
     }
 }
 
@@ -69,16 +68,11 @@ impl Worker for Thumbnail {
         if let Some(region) = &event.region {
             self.store.hint_region(&event.bucket, region);
         }
-        let mut outcome: Option<Outcome> = None;
-        // Both readings of the key are looked at: whichever names no object has nothing to be removed either.
-        let readings = std::iter::once(&event.key).chain(&event.other_key);
-        for key in readings.filter(|key| self.input.iter().any(|span| span.contains(&event.bucket, key))) {
-            let one = self.reconcile(event, key, deadline).await;
-            outcome = Some(match outcome {
-                None => one,
-                Some(before) => before.and(one),
-            });
+        let mut outcomes = Vec::new();
+        for source in sources(event, &self.input) {
+            outcomes.push(self.reconcile(&source, deadline).await);
         }
-        outcome.unwrap_or_else(|| Verdict::skip("not-mine", "outside of BRIGADE_INPUT").into())
+        let none = || Verdict::skip("not-mine", "outside of BRIGADE_INPUT").into();
+        outcomes.into_iter().reduce(Outcome::and).unwrap_or_else(none)
     }
 }

@@ -11,6 +11,8 @@ use super::TraceHeader;
 use super::failure::causes;
 use crate::storage::S3Store;
 use crate::worker::queue::SqsQueue;
+#[cfg(feature = "sns")]
+use crate::worker::topic::SnsTopic;
 
 /// To make a connection. Within a region it takes milliseconds; a lost SYN is sent again after 1 s.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -153,6 +155,12 @@ impl Clients {
     pub fn sns(&self) -> &aws_sdk_sns::Client {
         let config = || aws_sdk_sns::config::Builder::from(&self.config).interceptor(TraceHeader).build();
         self.sns.get_or_init(|| aws_sdk_sns::Client::from_conf(config()))
+    }
+
+    /// The topic port over SNS.
+    #[cfg(feature = "sns")]
+    pub fn topic(&self) -> SnsTopic {
+        SnsTopic::new(self.sns().clone())
     }
 
     /// The region that clients are made for by default.

@@ -15,6 +15,16 @@ pub const VERSION: &str = "brigade-version";
 /// Names the configuration: generation and digest.
 pub const CONFIG: &str = "brigade-config";
 
+/// Tells that an object is [`WITHDRAWN`]: as metadata, which a HEAD shows, and as a tag, which a lifecycle rule acts on.
+pub const STATE: &str = "brigade-state";
+/// Its source is gone, and it is kept for a while. Nobody takes such an object for current.
+pub const WITHDRAWN: &str = "withdrawn";
+
+/// The object is withdrawn.
+pub fn is_withdrawn(meta: &ObjectMeta) -> bool {
+    meta.metadata.get(STATE).is_some_and(|state| state == WITHDRAWN)
+}
+
 /// The value of `brigade-source` for the derived objects of `source`: 32 hex digits.
 pub fn owner_mark(source: &Location) -> String {
     // A bucket name has no NUL, so the two parts can't be confused.

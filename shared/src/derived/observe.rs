@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::identity::Marks;
+use super::identity::{Marks, SOURCE, is_withdrawn};
 use super::sidecar::{MAX_BYTES, SIDECAR_VERSION, Sidecar};
 use super::template::{SIDECAR, Template};
 use crate::event::KeyError;
@@ -34,9 +34,28 @@ impl Observed {
 
     /// An object at a derived key that does not carry the source's mark: somebody else's, never touched.
     pub fn foreign(&self, mark: &str) -> Option<&str> {
-        let foreign = |meta: &ObjectMeta| meta.metadata.get(super::identity::SOURCE).map(String::as_str) != Some(mark);
-        self.objects.iter().find(|(_, meta)| foreign(meta)).map(|(segment, _)| segment.as_str())
+        self.objects.iter().find(|(_, meta)| !carries(meta, mark)).map(|(segment, _)| segment.as_str())
     }
+
+    /// Without the objects that are somebody else's.
+    pub fn own(mut self, mark: &str) -> Self {
+        self.objects.retain(|_, meta| carries(meta, mark));
+        if !self.objects.contains_key(SIDECAR) {
+            (self.sidecar, self.newer_format) = (None, false);
+        }
+        self
+    }
+
+    /// Without the objects that are withdrawn.
+    pub fn in_use(&self) -> Self {
+        let mut in_use = self.clone();
+        in_use.objects.retain(|_, meta| !is_withdrawn(meta));
+        in_use
+    }
+}
+
+fn carries(meta: &ObjectMeta, mark: &str) -> bool {
+    meta.metadata.get(SOURCE).is_some_and(|found| found == mark)
 }
 
 /// Why looking failed.
@@ -60,7 +79,8 @@ impl From<StoreError> for LookError {
 }
 
 /// Where a look finds the derived objects of a source.
-pub(super) enum Where<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Places<'a> {
     /// At these segments, and at those that the sidecar lists.
     Named(&'a [String]),
     /// At any: their names follow from the content, or an earlier configuration may have left some that no sidecar lists,
@@ -72,7 +92,7 @@ pub(super) enum Where<'a> {
 pub(super) async fn observe(
     store: &dyn Store,
     template: &Template,
-    places: Where<'_>,
+    places: Places<'_>,
     source: &Location,
 ) -> std::result::Result<Observed, LookError> {
     let sidecar_at = template.place(source, SIDECAR)?;
@@ -83,10 +103,10 @@ pub(super) async fn observe(
         observed.objects.insert(SIDECAR.to_owned(), meta);
     }
     let mut wanted: BTreeSet<String> = match places {
-        Where::Named(segments) => {
+        Places::Named(segments) => {
             segments.iter().cloned().chain(listed_segments(template, source, observed.sidecar.as_ref())).collect()
         }
-        Where::Anywhere => list_segments(store, template, source).await?.into_iter().collect(),
+        Places::Anywhere => list_segments(store, template, source).await?.into_iter().collect(),
     };
     wanted.remove(SIDECAR);
     let places: Vec<(String, Location)> = wanted

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::identity::{Marks, hex};
+use super::identity::{Marks, hex, is_withdrawn};
+use super::make::{Made, Output};
 use super::observe::Observed;
-use super::reconcile::{Made, Output};
 use super::sidecar::{ListedOutput, Rejected, SIDECAR_VERSION, Sidecar, SidecarSource};
 use super::template::{SIDECAR, Template};
 use crate::event::KeyError;
-use crate::storage::{Condition, Location};
+use crate::storage::{Condition, Location, ObjectMeta};
 use crate::verdict::Reason;
 
 /// A PUT, on the etag that was seen.
@@ -25,9 +25,11 @@ pub(super) struct Write {
 
 /// A DELETE, on the etag that was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Removal {
-    pub(super) segment: String,
-    pub(super) etag: String,
+pub struct Removal {
+    /// The last segment of the derived object's key.
+    pub segment: String,
+    /// As it was seen.
+    pub etag: String,
 }
 
 /// The steps of one pass before the sidecar, in this order.
@@ -40,9 +42,9 @@ pub(super) struct Plan {
 /// What was seen is already `f(source)`: the reason of a rejected source, or `None` inside for outputs.
 ///
 /// Looks at every object, not at the sidecar alone: an output may have been removed behind a sidecar that stands.
-pub(super) fn current(observed: &Observed, marks: &Marks, directory: &str) -> Option<Option<Reason>> {
+pub fn current(observed: &Observed, marks: &Marks, directory: &str) -> Option<Option<Reason>> {
     let sidecar = observed.sidecar.as_ref()?;
-    let all_current = observed.objects.values().all(|meta| Marks::of(meta).is_some_and(|found| found.are_current(marks)));
+    let all_current = observed.objects.values().all(|meta| is_current(meta, marks));
     let listed: Option<BTreeSet<&str>> = sidecar.outputs.iter().map(|output| output.key.strip_prefix(directory)).collect();
     let mut expected = listed?;
     expected.insert(SIDECAR);
@@ -52,13 +54,18 @@ pub(super) fn current(observed: &Observed, marks: &Marks, directory: &str) -> Op
         .then(|| sidecar.reject.as_ref().map(|r| Reason::new(r.code.clone(), r.detail.clone())))
 }
 
+/// In use, and made from this source under this configuration.
+pub fn is_current(meta: &ObjectMeta, marks: &Marks) -> bool {
+    !is_withdrawn(meta) && Marks::of(meta).is_some_and(|found| found.are_current(marks))
+}
+
 fn is_intact(output: &ListedOutput, observed: &Observed, directory: &str) -> bool {
     let meta = output.key.strip_prefix(directory).and_then(|segment| observed.objects.get(segment));
     meta.is_some_and(|meta| meta.size == output.bytes && output.etag.as_ref().is_none_or(|etag| *etag == meta.etag))
 }
 
 /// The source is gone: everything that was seen goes, the sidecar last, because it lists the rest.
-pub(super) fn removal_of_all(observed: &Observed) -> Vec<Removal> {
+pub fn removal_of_all(observed: &Observed) -> Vec<Removal> {
     let (sidecar, outputs): (Vec<_>, Vec<_>) = observed.objects.iter().partition(|(segment, _)| *segment == SIDECAR);
     outputs
         .into_iter()
@@ -121,8 +128,7 @@ pub(super) fn sidecar(
 /// A PUT on what was seen at its place, or `None` where these bytes with these marks stand already.
 fn write(observed: &Observed, marks: &Marks, segment: &str, bytes: Bytes, content_type: &'static str) -> Option<Write> {
     let seen = observed.objects.get(segment);
-    let stands =
-        seen.is_some_and(|meta| meta.etag == md5_hex(&bytes) && Marks::of(meta).is_some_and(|found| found.are_current(marks)));
+    let stands = seen.is_some_and(|meta| meta.etag == md5_hex(&bytes) && is_current(meta, marks));
     let condition = seen.map_or(Condition::IfAbsent, |meta| Condition::IfMatch(meta.etag.clone()));
     (!stands).then(|| Write { segment: segment.to_owned(), bytes, content_type, condition })
 }

@@ -1,4 +1,4 @@
-//! The reconcile loop: derived state is made equal to `f(source)`.
+//! The reconcile loop: derived state is made equal to `f(source)`, whoever of the workers runs it.
 //!
 //! The order of requests is what makes it right:
 //!
@@ -9,94 +9,29 @@
 //! 4. apply, each step on the etag of 1; a step whose condition fails goes back to 1, for it is never known who was faster;
 //! 5. look at the source again, after every PUT and every DELETE; changed: back to 1. An etag is no identity, so this
 //!    look is what repairs an overwrite with the same bytes. No time left for it: Retry.
+//!
+//! The loop is written once. What a worker does in 3 and 4 is its [`Keeper`]: one that knows `f` makes what is missing
+//! ([`reconcile`](super::reconcile)), one that doesn't removes what has no source, and has the rest made.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use serde_json::{Map, Value};
 
-use super::identity::{ConfigId, Marks, SOURCE, SourceVersion, owner_mark};
-use super::observe::{LookError, Observed, Where, head, is_gone, observe};
-use super::plan::{Removal, Write, current, plan, removal_of_all, sidecar};
-use super::template::Template;
-use crate::budget::{Deadline, Memory};
-use crate::storage::{Delete, Encryption, ErrorKind, Get, GetObject, Location, ObjectMeta, PutOptions, Store, StoreError};
-use crate::verdict::{Outcome, Reason, Verdict};
+use super::identity::{SOURCE, owner_mark};
+use super::observe::{LookError, Observed, Places, head, observe};
+use super::plan::Removal;
+use super::template::{SIDECAR, Template};
+use crate::budget::Deadline;
+use crate::config::Span;
+use crate::event::{KeyError, ObjectEvent, ObjectKey};
+use crate::storage::{Copy, Delete, ErrorKind, Location, ObjectMeta, Put, PutOptions, Result as Stored, Store, StoreError};
+use crate::verdict::{Outcome, Verdict};
 
 /// Passes before a contended key is given back to the queue.
 const MAX_PASSES: u32 = 8;
-
-/// `f`: what a function makes of a source. It depends on the source's bytes and the configuration alone.
-#[async_trait]
-pub trait Derive: Send + Sync {
-    /// Where derived objects are.
-    fn template(&self) -> &Template;
-    /// Every last segment that this configuration may name for a source, where it does not depend on the content.
-    fn segments(&self) -> &[String];
-    /// The part of the configuration that `f` depends on.
-    fn config(&self) -> &ConfigId;
-    /// The `Cache-Control` of outputs.
-    fn cache_control(&self) -> Option<&str>;
-    /// The encryption of everything that is written.
-    fn encryption(&self) -> &Encryption;
-    /// Makes the outputs. `Err` is for what may work later or concerns the source's access; a source that can't be
-    /// decoded is [`Made::Rejected`].
-    async fn make(&self, source: GetObject, memory: &Memory) -> Result<Made, MakeError>;
-}
-
-/// What `f` made.
-#[derive(Clone, Debug)]
-pub enum Made {
-    /// Outputs, in the configuration's order, and what the sidecar tells of the source.
-    Outputs {
-        /// At least one.
-        outputs: Vec<Output>,
-        /// Such as width and height.
-        about: Map<String, Value>,
-    },
-    /// The source has no outputs: it is parked with this reason, and the sidecar says so.
-    Rejected(Reason),
-}
-
-impl Made {
-    /// The outputs; none of a rejected source.
-    pub fn outputs(&self) -> &[Output] {
-        match self {
-            Self::Outputs { outputs, .. } => outputs,
-            Self::Rejected(_) => &[],
-        }
-    }
-}
-
-/// One derived object.
-#[derive(Clone, Debug)]
-pub struct Output {
-    /// The last segment of its key.
-    pub segment: String,
-    /// Its content.
-    pub bytes: Bytes,
-    /// Such as `image/jpeg`.
-    pub content_type: &'static str,
-    /// What the sidecar tells of it, such as its width and height.
-    pub about: Map<String, Value>,
-}
-
-/// Why `f` could not be computed.
-#[derive(Debug)]
-pub enum MakeError {
-    /// Reading the source failed.
-    Store(StoreError),
-    /// Another verdict, such as a Retry after a failed task.
-    Verdict(Verdict),
-}
-
-impl From<StoreError> for MakeError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
+/// S3's limit on the entries of one DeleteObjects.
+const MAX_REMOVALS: usize = 1_000;
 
 /// What one run of the loop may use.
 #[derive(Clone, Copy, Debug)]
@@ -105,15 +40,53 @@ pub struct Request<'a> {
     pub source: &'a Location,
     /// When work must end.
     pub deadline: Deadline,
-    /// What the records in flight may hold together.
-    pub memory: &'a Memory,
-    /// Say what would be written, and write nothing.
+    /// Say what would be changed, and change nothing.
     pub plan_only: bool,
 }
 
-/// Runs the loop until the derived objects are `f(source)`, the time is over, or the key is too contended.
-pub async fn reconcile(store: &dyn Store, derive: &dyn Derive, request: Request<'_>) -> Outcome {
-    let mut run = Run { store, derive, request, wrote: 0, removed: 0, look_again: false };
+/// What a worker does once both looks are done: steps 3 and 4 of the loop.
+#[async_trait]
+pub trait Keeper: Send + Sync {
+    /// Where derived objects are.
+    fn template(&self) -> &Template;
+
+    /// Where step 1 looks.
+    fn places(&self) -> Places<'_>;
+
+    /// Takes what step 1 found, and leaves out what is not to be touched; `Err` ends the key before its source is looked at.
+    /// `mark`: what the source's own derived objects carry.
+    fn admit(&self, observed: Observed, source: &Location, mark: &str) -> Result<Observed, Verdict>;
+
+    /// The verdict of a source that is there and can have no derived objects, since their keys would be too long.
+    fn too_long(&self, error: &KeyError) -> Verdict;
+
+    /// The source is gone.
+    async fn source_is_gone(&self, run: &mut Run<'_>, observed: &Observed) -> Stored<Step>;
+
+    /// The source is there, as `meta` tells.
+    async fn source_is_there(&self, run: &mut Run<'_>, observed: &Observed, meta: ObjectMeta, mark: String) -> Stored<Step>;
+}
+
+/// What a keeper's steps came to. `Err` of a request whose condition did not hold leads back to step 1 as well.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing was changed, and the key ends so.
+    Settled(Verdict),
+    /// What was seen is so no longer: back to step 1.
+    Again,
+    /// Something was changed: if the source still is as it was seen, the key ends so.
+    Changed {
+        /// The source's etag; `None`: it was gone.
+        seen: Option<String>,
+        /// The verdict, if it is still so.
+        then: Verdict,
+    },
+}
+
+/// Runs the loop until its keeper is content, the time is over, or the key is too contended.
+pub async fn keep(store: &dyn Store, keeper: &dyn Keeper, request: Request<'_>) -> Outcome {
+    let mut run =
+        Run { store, template: keeper.template(), request, look_again: false, figures: [("wrote", 0), ("removed", 0)].into() };
     let mut passes = 0;
     let verdict = loop {
         if passes == MAX_PASSES {
@@ -123,10 +96,10 @@ pub async fn reconcile(store: &dyn Store, derive: &dyn Derive, request: Request<
             break Verdict::retry("deadline", format!("no time left to look at {} again", request.source));
         }
         passes += 1;
-        match run.pass().await {
-            Ok(Pass::Settled(verdict)) => break verdict,
-            Ok(Pass::Changed) => {}
-            Err(error) => match run.after_error(&error) {
+        match run.pass(keeper).await {
+            Ok(Some(verdict)) => break verdict,
+            Ok(None) => {}
+            Err(error) => match after_error(&error) {
                 Some(verdict) => break verdict,
                 // A conflicting write of somebody else is still going on: give it a moment.
                 None if error.kind == ErrorKind::Conflict => tokio::time::sleep(Duration::from_millis(20 << passes)).await,
@@ -134,235 +107,167 @@ pub async fn reconcile(store: &dyn Store, derive: &dyn Derive, request: Request<
             },
         }
     };
-    let figures = vec![("wrote", run.wrote), ("removed", run.removed), ("passes", u64::from(passes))];
-    Outcome { verdict, look_again: run.look_again, figures }
+    run.count("passes", u64::from(passes));
+    Outcome { verdict, look_again: run.look_again, figures: run.figures }
 }
 
-enum Pass {
-    Settled(Verdict),
-    Changed,
+/// The sources that an event may mean, as far as the input takes them: both readings of its key. Each is looked at, since
+/// whichever names no object has nothing to be removed either.
+pub fn sources(event: &ObjectEvent, input: &[Span]) -> Vec<Location> {
+    let takes = |key: &&ObjectKey| input.iter().any(|span| span.contains(&event.bucket, key));
+    let keys = std::iter::once(&event.key).chain(&event.other_key).filter(takes);
+    keys.map(|key| Location::new(event.bucket.clone(), key.clone())).collect()
 }
 
-struct Run<'a> {
+/// One run of the loop over one key: what it may use, what it has changed so far, and the only way to change anything.
+pub struct Run<'a> {
     store: &'a dyn Store,
-    derive: &'a dyn Derive,
+    template: &'a Template,
     request: Request<'a>,
-    wrote: u64,
-    removed: u64,
     look_again: bool,
+    figures: Vec<(&'static str, u64)>,
 }
 
-impl Run<'_> {
-    async fn pass(&mut self) -> Result<Pass, StoreError> {
-        let (template, source) = (self.derive.template(), self.request.source);
-        // The first generation has no predecessor, so a HEAD of each name will do; it costs less than a listing.
-        let names_are_known = !template.is_versioned() && self.derive.config().generation <= 1;
-        let places = if names_are_known { Where::Named(self.derive.segments()) } else { Where::Anywhere };
-        let observed = match observe(self.store, template, places, source).await {
-            Ok(observed) => observed,
-            // Such a source can't have derived objects: when it is gone, there is nothing to do.
-            Err(LookError::Key(error)) => {
-                let gone = head(self.store, source).await?.is_none();
-                return Ok(settled(if gone {
-                    Verdict::Done
-                } else {
-                    Verdict::park("derived-key-too-long", error.to_string())
-                }));
+impl<'a> Run<'a> {
+    /// For reading. What changes derived objects goes through this type's own methods.
+    pub fn store(&self) -> &'a dyn Store {
+        self.store
+    }
+
+    /// The run's request.
+    pub fn request(&self) -> Request<'a> {
+        self.request
+    }
+
+    /// Adds to a figure of the log line.
+    pub fn count(&mut self, name: &'static str, number: u64) {
+        match self.figures.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, figure)) => *figure += number,
+            None => self.figures.push((name, number)),
+        }
+    }
+
+    /// PutObject of a derived object.
+    pub async fn put(&mut self, segment: &str, bytes: Bytes, options: PutOptions) -> Stored<Put> {
+        let at = self.place(segment, "PutObject")?;
+        let put = self.store.put(&at, bytes, options).await;
+        self.noted(put, "wrote")
+    }
+
+    /// CopyObject of a derived object.
+    pub async fn copy(&mut self, segment: &str, copy: Copy) -> Stored<Put> {
+        let at = self.place(segment, "CopyObject")?;
+        let copied = self.store.copy(&at, copy).await;
+        self.noted(copied, "wrote")
+    }
+
+    /// Removes derived objects, each on the etag that was seen: outputs together, then the sidecar, because it lists them.
+    /// `Err`: at least one did not go.
+    pub async fn remove(&mut self, removals: &[Removal]) -> Stored<()> {
+        let (sidecar, outputs): (Vec<_>, Vec<_>) = removals.iter().partition(|removal| removal.segment == SIDECAR);
+        for batch in outputs.chunks(MAX_REMOVALS).chain(sidecar.chunks(1)) {
+            match batch {
+                [one] => self.remove_one(one).await?,
+                many => self.remove_many(many).await?,
             }
-            Err(LookError::Store(error)) => return Err(error),
-        };
-        let mark = owner_mark(source);
-        if let Some(segment) = observed.foreign(&mark) {
-            let detail = format!(
-                "s3://{}/{}{segment} is not an output of {source}; it is left alone",
-                template.bucket(),
-                template.directory(source)
-            );
-            return Ok(settled(Verdict::park("foreign-output", detail)));
-        }
-        match head(self.store, source).await? {
-            None => self.remove_all(&observed).await,
-            // Somebody has put an output where a source was: `f` of it is nothing, and what the source left goes.
-            Some(meta) if meta.metadata.contains_key(SOURCE) && !observed.objects.is_empty() => {
-                self.remove_all(&observed).await
-            }
-            Some(meta) => self.make_current(&observed, meta, mark).await,
-        }
-    }
-
-    /// The source is gone: all derived objects that were found go, whoever wrote them.
-    async fn remove_all(&mut self, observed: &Observed) -> Result<Pass, StoreError> {
-        let removals = removal_of_all(observed);
-        if removals.is_empty() {
-            return Ok(settled(Verdict::Done));
-        }
-        if self.request.plan_only {
-            return Ok(settled(planned(&[], &removals)));
-        }
-        self.remove(removals).await?;
-        Ok(match self.look_back().await? {
-            Err(verdict) => settled(verdict),
-            Ok(None) => settled(Verdict::Done),
-            Ok(Some(_)) => Pass::Changed,
-        })
-    }
-
-    /// Step 5. The inner `Err`: no time is left for it, so nobody may call the key done.
-    async fn look_back(&self) -> Result<Result<Option<ObjectMeta>, Verdict>, StoreError> {
-        let source = self.request.source;
-        if self.request.deadline.left().is_zero() {
-            return Ok(Err(Verdict::retry("deadline", format!("no time left to look at {source} after writing"))));
-        }
-        head(self.store, source).await.map(Ok)
-    }
-
-    async fn make_current(&mut self, observed: &Observed, meta: ObjectMeta, mark: String) -> Result<Pass, StoreError> {
-        if let Some(verdict) = self.refusal(observed, &meta) {
-            return Ok(settled(verdict));
-        }
-        let source = self.request.source;
-        let directory = self.derive.template().directory(source);
-        let marks = |meta: &ObjectMeta| Marks {
-            source: mark.clone(),
-            version: SourceVersion::of(meta),
-            config: self.derive.config().clone(),
-        };
-        if let Some(rejected) = current(observed, &marks(&meta), &directory) {
-            // A rejected source is parked each time it is announced: nobody knows whether an earlier worker lived to do so.
-            return Ok(settled(rejected.map_or(Verdict::Done, Verdict::Park)));
-        }
-        let object = match self.store.get(source, Get::default()).await {
-            Ok(object) => object,
-            Err(error) if is_gone(&error) => return Ok(Pass::Changed),
-            Err(error) => return Err(error),
-        };
-        // The etag that counts is the one that came with the bytes.
-        let seen = object.meta.clone();
-        let marks = marks(&seen);
-        let made = match self.derive.make(object, self.request.memory).await {
-            Ok(made) => made,
-            Err(MakeError::Store(error)) => return Err(error),
-            Err(MakeError::Verdict(verdict)) => return Ok(settled(verdict)),
-        };
-        self.write_all(observed, &marks, &made, &seen).await
-    }
-
-    /// Reasons to leave a source alone although it is there.
-    fn refusal(&self, observed: &Observed, meta: &ObjectMeta) -> Option<Verdict> {
-        let source = self.request.source;
-        if meta.metadata.contains_key(SOURCE) {
-            return Some(Verdict::skip("own-output", format!("{source} carries {SOURCE}: it is derived itself")));
-        }
-        if source.key.is_folder_marker() && meta.size == 0 && observed.objects.is_empty() {
-            return Some(Verdict::skip("folder-marker", ""));
-        }
-        let mine = self.derive.config().generation;
-        match observed.generation() {
-            Some(generation) if generation > mine => {
-                let detail = format!("outputs of {source} have generation {generation}, this worker has {mine}");
-                Some(Verdict::Retry(Reason::new("newer-configuration", detail), Some(Duration::from_secs(60))))
-            }
-            _ if observed.newer_format => {
-                Some(Verdict::retry("newer-format", format!("the sidecar of {source} was written by a newer version")))
-            }
-            _ => None,
-        }
-    }
-
-    async fn write_all(
-        &mut self,
-        observed: &Observed,
-        marks: &Marks,
-        made: &Made,
-        seen: &ObjectMeta,
-    ) -> Result<Pass, StoreError> {
-        let (template, source) = (self.derive.template(), self.request.source);
-        let steps = plan(observed, marks, made);
-        let verdict = || match made {
-            Made::Outputs { .. } => Verdict::Done,
-            Made::Rejected(reason) => Verdict::Park(reason.clone()),
-        };
-        if self.request.plan_only {
-            return Ok(settled(planned(&steps.outputs, &steps.removals)));
-        }
-        let before = self.wrote + self.removed;
-        let mut etags = BTreeMap::new();
-        for write in steps.outputs {
-            let segment = write.segment.clone();
-            etags.insert(segment, self.write(write, marks, self.derive.cache_control()).await?);
-        }
-        self.remove(steps.removals).await?;
-        match sidecar(template, source, observed, marks, made, &etags) {
-            Ok(Some(write)) => drop(self.write(write, marks, Some("no-cache")).await?),
-            Ok(None) => {}
-            Err(error) => return Ok(settled(Verdict::park("derived-key-too-long", error.to_string()))),
-        }
-        if before == self.wrote + self.removed {
-            return Ok(settled(verdict()));
-        }
-        Ok(match self.look_back().await? {
-            Err(late) => settled(late),
-            Ok(Some(now)) if now.etag == seen.etag => settled(verdict()),
-            Ok(_) => Pass::Changed,
-        })
-    }
-
-    async fn write(&mut self, write: Write, marks: &Marks, cache_control: Option<&str>) -> Result<String, StoreError> {
-        let at = self.place(&write.segment, "PutObject")?;
-        let options = PutOptions {
-            condition: write.condition,
-            content_type: Some(write.content_type.to_owned()),
-            cache_control: cache_control.map(str::to_owned),
-            metadata: marks.to_metadata(),
-            encryption: self.derive.encryption().clone(),
-            ..PutOptions::default()
-        };
-        let put = self
-            .store
-            .put(&at, write.bytes, options)
-            .await
-            .inspect_err(|error| self.look_again |= error.kind.may_have_landed())?;
-        self.wrote += 1;
-        Ok(put.etag)
-    }
-
-    async fn remove(&mut self, removals: Vec<Removal>) -> Result<(), StoreError> {
-        for removal in removals {
-            let at = self.place(&removal.segment, "DeleteObject")?;
-            let options = Delete { version_id: None, if_match: Some(removal.etag) };
-            self.store.delete(&at, options).await.inspect_err(|error| self.look_again |= error.kind.may_have_landed())?;
-            self.removed += 1;
         }
         Ok(())
     }
 
-    fn place(&self, segment: &str, operation: &'static str) -> Result<Location, StoreError> {
-        let (template, source) = (self.derive.template(), self.request.source);
-        let too_long = |error| {
-            StoreError::new(
-                ErrorKind::Invalid,
-                operation,
-                source,
-                "KeyTooLongError",
-                format!("the derived key is refused: {error}"),
-            )
+    /// Removes one version of a derived object for good.
+    pub async fn remove_version(&mut self, at: &Location, version_id: &str) -> Stored<()> {
+        let options = Delete { version_id: Some(version_id.to_owned()), if_match: None };
+        let removed = self.store.delete(at, options).await;
+        self.noted(removed.map(drop), "removed")
+    }
+
+    async fn remove_one(&mut self, removal: &Removal) -> Stored<()> {
+        let at = self.place(&removal.segment, "DeleteObject")?;
+        let options = Delete { version_id: None, if_match: Some(removal.etag.clone()) };
+        let removed = self.store.delete(&at, options).await;
+        self.noted(removed.map(drop), "removed")
+    }
+
+    async fn remove_many(&mut self, removals: &[&Removal]) -> Stored<()> {
+        let entry = |removal: &&Removal| {
+            let at = self.place(&removal.segment, "DeleteObjects")?;
+            Ok((at.key, Delete { version_id: None, if_match: Some(removal.etag.clone()) }))
         };
-        template.place(source, segment).map_err(too_long)
+        let entries = removals.iter().map(entry).collect::<Stored<Vec<_>>>()?;
+        let results = match self.store.delete_many(self.template.bucket(), entries).await {
+            Ok(results) => results,
+            Err(error) => return self.noted(Err(error), "removed"),
+        };
+        let failed = results.into_iter().filter_map(|result| self.noted(result.map(drop), "removed").err());
+        // A condition that did not hold is said last: it leads to another look, and that would hide a refusal.
+        let failed: Vec<StoreError> = failed.collect();
+        let said = failed.iter().position(|error| after_error(error).is_some()).unwrap_or_default();
+        failed.into_iter().nth(said).map_or(Ok(()), Err)
     }
 
-    /// The verdict of a failed request; `None`: a condition did not hold, look again from the start.
-    fn after_error(&self, error: &StoreError) -> Option<Verdict> {
-        use ErrorKind::{Conflict, DeleteMarker, NotFound, PreconditionFailed};
-        (!matches!(error.kind, PreconditionFailed | Conflict | NotFound | DeleteMarker)).then(|| Verdict::of_error(error))
+    fn noted<T>(&mut self, result: Stored<T>, figure: &'static str) -> Stored<T> {
+        match &result {
+            Ok(_) => self.count(figure, 1),
+            Err(error) => self.look_again |= error.kind.may_have_landed(),
+        }
+        result
+    }
+
+    /// The place of a derived object.
+    fn place(&self, segment: &str, operation: &'static str) -> Stored<Location> {
+        let source = self.request.source;
+        let too_long = |error| {
+            let message = format!("the derived key is refused: {error}");
+            StoreError::new(ErrorKind::Invalid, operation, source, "KeyTooLongError", message)
+        };
+        self.template.place(source, segment).map_err(too_long)
+    }
+
+    /// One pass; `None`: something has changed meanwhile.
+    async fn pass(&mut self, keeper: &dyn Keeper) -> Stored<Option<Verdict>> {
+        let source = self.request.source;
+        let observed = match observe(self.store, self.template, keeper.places(), source).await {
+            Ok(observed) => observed,
+            // Such a source can't have derived objects: when it is gone, there is nothing to do.
+            Err(LookError::Key(error)) => {
+                let gone = head(self.store, source).await?.is_none();
+                return Ok(Some(if gone { Verdict::Done } else { keeper.too_long(&error) }));
+            }
+            Err(LookError::Store(error)) => return Err(error),
+        };
+        let mark = owner_mark(source);
+        let observed = match keeper.admit(observed, source, &mark) {
+            Ok(observed) => observed,
+            Err(verdict) => return Ok(Some(verdict)),
+        };
+        let step = match head(self.store, source).await? {
+            None => keeper.source_is_gone(self, &observed).await?,
+            // Somebody has put an output where a source was: `f` of it is nothing, and what the source left goes.
+            Some(meta) if meta.metadata.contains_key(SOURCE) && !observed.objects.is_empty() => {
+                keeper.source_is_gone(self, &observed).await?
+            }
+            Some(meta) => keeper.source_is_there(self, &observed, meta, mark).await?,
+        };
+        match step {
+            Step::Settled(verdict) => Ok(Some(verdict)),
+            Step::Again => Ok(None),
+            Step::Changed { seen, then } => self.look_back(seen, then).await,
+        }
+    }
+
+    /// Step 5. Where no time is left for it, nobody may call the key done.
+    async fn look_back(&self, seen: Option<String>, then: Verdict) -> Stored<Option<Verdict>> {
+        let source = self.request.source;
+        if self.request.deadline.left().is_zero() {
+            return Ok(Some(Verdict::retry("deadline", format!("no time left to look at {source} after writing"))));
+        }
+        let now = head(self.store, source).await?.map(|meta| meta.etag);
+        Ok((now == seen).then_some(then))
     }
 }
 
-fn settled(verdict: Verdict) -> Pass {
-    Pass::Settled(verdict)
-}
-
-fn planned(writes: &[Write], removals: &[Removal]) -> Verdict {
-    let writes: Vec<&str> = writes.iter().map(|w| w.segment.as_str()).collect();
-    let removals: Vec<&str> = removals.iter().map(|r| r.segment.as_str()).collect();
-    Verdict::skip("plan", format!("would write {writes:?} and the sidecar, would remove {removals:?}"))
+/// The verdict of a failed request; `None`: a condition did not hold, look again from the start.
+fn after_error(error: &StoreError) -> Option<Verdict> {
+    use ErrorKind::{Conflict, DeleteMarker, NotFound, PreconditionFailed};
+    (!matches!(error.kind, PreconditionFailed | Conflict | NotFound | DeleteMarker)).then(|| Verdict::of_error(error))
 }

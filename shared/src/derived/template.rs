@@ -64,9 +64,14 @@ impl Template {
         self.last.contains("{version}")
     }
 
+    /// What the keys of all derived objects of all sources of a bucket begin with; the source's key comes next.
+    pub fn root(&self, bucket: &BucketName) -> String {
+        format!("{}{bucket}{}", self.head, self.middle)
+    }
+
     /// What the keys of all derived objects of `source` begin with; each adds one segment without a slash.
     pub fn directory(&self, source: &Location) -> String {
-        format!("{}{}{}{}/", self.head, source.bucket, self.middle, source.key)
+        format!("{}{}/", self.root(&source.bucket), source.key)
     }
 
     /// The last segment of an output.
@@ -78,6 +83,11 @@ impl Template {
     pub fn place(&self, source: &Location, segment: &str) -> Result<Location, KeyError> {
         let key = ObjectKey::new(format!("{}{segment}", self.directory(source)))?;
         Ok(Location::new(self.bucket.clone(), key))
+    }
+
+    /// Both have their outputs of a source in the same directory.
+    pub fn shares_directories(&self, other: &Self) -> bool {
+        (&self.bucket, &self.head, &self.middle) == (&other.bucket, &other.head, &other.middle)
     }
 
     /// The source that `derived` would belong to, and its last segment; the reverse of [`Template::place`].

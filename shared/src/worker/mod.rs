@@ -14,6 +14,7 @@ mod settle;
 #[cfg(feature = "lambda")]
 mod shell;
 mod tally;
+pub mod topic;
 
 use async_trait::async_trait;
 
@@ -30,6 +31,7 @@ pub use queue::Queue;
 pub use reply::{run_direct, run_job, run_schedule};
 #[cfg(feature = "lambda")]
 pub use shell::{Start, fail_start, serve};
+pub use topic::Topic;
 
 /// What a function does with one record. It takes from the event only which key to look at.
 #[async_trait]

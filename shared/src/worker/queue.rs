@@ -9,6 +9,8 @@ mod sqs;
 
 #[cfg(feature = "aws")]
 pub use sqs::SqsQueue;
+#[cfg(feature = "sns")]
+pub(super) use sqs::error_of;
 
 /// SQS's limit on a message: body and attributes (names, types and values) together, in bytes of UTF-8.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
@@ -22,7 +24,7 @@ pub const MAX_VISIBILITY_SECONDS: u32 = 43_200;
 pub const MAX_BATCH: usize = 10;
 
 /// The type that every attribute is sent with; it counts towards the message's size.
-const ATTRIBUTE_TYPE: &str = "String";
+pub(super) const ATTRIBUTE_TYPE: &str = "String";
 
 /// A queue service that messages can be sent to.
 #[async_trait]

@@ -8,6 +8,7 @@ use crate::tree::{files, functions, none, root};
 fn variables(function: &str) -> Option<&'static [Variable]> {
     match function {
         "compact" => Some(brigade_compact::VARIABLES),
+        "cleanup" => Some(brigade_cleanup::VARIABLES),
         "thumbnail" => Some(brigade_thumbnail::VARIABLES),
         _ => None,
     }

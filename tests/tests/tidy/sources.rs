@@ -17,8 +17,9 @@ struct Door {
     instead: &'static str,
 }
 
-const SDK: &[&str] = &["shared/src/aws", "shared/src/storage/s3/", "shared/src/worker/queue/sqs.rs"];
-const SDK_INSTEAD: &str = "only the adapters know the SDK: ask a `Store` or a `Queue`";
+const SDK: &[&str] =
+    &["shared/src/aws", "shared/src/storage/s3/", "shared/src/worker/queue/sqs.rs", "shared/src/worker/topic/sns.rs"];
+const SDK_INSTEAD: &str = "only the adapters know the SDK: ask a `Store`, a `Queue` or a `Topic`";
 const WALL_CLOCKS: &[&str] = &[
     "shared/src/worker/shell.rs",
     "shared/src/storage/embedded/mod.rs",

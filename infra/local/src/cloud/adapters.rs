@@ -6,12 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
+use serde_json::Value;
 
 use crate::front::{Body, Request, Response, Route};
 use crate::lambda::{Lambda, MAX_PAYLOAD};
 use crate::notify::{Destination, DestinationProblem, Destinations};
-use crate::sns::Topics;
+use crate::sns::{FunctionSink, Topics};
 use crate::sqs::{Outgoing, Queues};
 
 /// The subject that S3 gives its notifications on a topic.
@@ -46,25 +47,17 @@ impl Destinations for Services {
             Destination::Topic(arn) => {
                 self.topics.publish(arn, document, BTreeMap::new(), Some(SUBJECT)).map(drop).map_err(|e| problem(&e))
             }
-            Destination::Function(arn) => self.invoke_later(arn, document).await,
+            Destination::Function(arn) => {
+                self.host.invoke_async(arn, Bytes::from(document.to_owned())).map_err(|e| problem(&e))
+            }
         }
     }
 }
 
-impl Services {
-    /// S3 invokes functions asynchronously; the host's own API does the queueing and the retries.
-    async fn invoke_later(&self, arn: &str, document: &str) -> Result<(), DestinationProblem> {
-        let request = hyper::Request::builder()
-            .method(Method::POST)
-            .uri(format!("/2015-03-31/functions/{}/invocations", function_name(arn)))
-            .header("x-amz-invocation-type", "Event")
-            .body(Bytes::from(document.to_owned()))
-            .map_err(|e| DestinationProblem(e.to_string()))?;
-        let response = self.host.handle(request).await;
-        if response.status() == StatusCode::ACCEPTED {
-            return Ok(());
-        }
-        Err(DestinationProblem(format!("the host answered {}", response.status())))
+/// Topics invoke functions as S3 does: without waiting, and the host tries again.
+impl FunctionSink for HostRoute {
+    fn deliver(&self, function_arn: &str, event: &Value) -> bool {
+        self.0.invoke_async(function_arn, Bytes::from(event.to_string())).is_ok()
     }
 }
 
@@ -73,7 +66,7 @@ fn function_name(arn: &str) -> &str {
     arn.split(':').nth(6).unwrap_or_default()
 }
 
-/// The function host behind the port.
+/// The function host, behind the port and behind topics.
 pub(super) struct HostRoute(pub(super) Arc<Lambda>);
 
 #[async_trait]

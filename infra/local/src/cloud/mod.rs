@@ -69,6 +69,7 @@ impl LocalCloud {
             faults: options.host_faults,
         };
         let host = Arc::new(Lambda::new(host, queues.clone()));
+        topics.set_functions(Arc::new(HostRoute(host.clone())));
         let services = Services { queues: queues.clone(), topics: topics.clone(), host: host.clone() };
         let notify = NotifySettings {
             region: options.region.clone(),

@@ -133,7 +133,7 @@ impl Lambda {
                 let result = self.invoker.invoke_directly(&function, work).await?;
                 Ok(answer(result, tail))
             }
-            "Event" => self.invoke_later(function, work),
+            "Event" => self.invoke_later(function, work).map(|()| empty(StatusCode::ACCEPTED)),
             "DryRun" => Ok(empty(StatusCode::NO_CONTENT)),
             other => {
                 let message = format!("InvocationType {other}: must be RequestResponse, Event or DryRun");
@@ -142,8 +142,16 @@ impl Lambda {
         }
     }
 
+    /// Invokes a function, by name or ARN, without waiting for its end, as S3 and SNS do.
+    ///
+    /// # Errors
+    /// [`HostError::UnknownFunction`], [`HostError::PayloadTooLarge`], [`HostError::Throttled`].
+    pub fn invoke_async(&self, function: &str, payload: Bytes) -> Result<(), HostError> {
+        self.invoke_later(self.named(function)?, Work::of(payload))
+    }
+
     /// An asynchronous invocation: accepted now, tried up to three times.
-    fn invoke_later(&self, function: Arc<Function>, work: Work) -> Result<Response<Bytes>, HostError> {
+    fn invoke_later(&self, function: Arc<Function>, work: Work) -> Result<(), HostError> {
         if work.payload.len() > MAX_ASYNC_PAYLOAD {
             return Err(HostError::PayloadTooLarge { bytes: work.payload.len(), limit: MAX_ASYNC_PAYLOAD });
         }
@@ -162,7 +170,7 @@ impl Lambda {
                 }
             }
         });
-        Ok(empty(StatusCode::ACCEPTED))
+        Ok(())
     }
 
     fn mappings_json(&self) -> Vec<Value> {

@@ -1,4 +1,4 @@
-//! What a queue gets from a topic: the envelope, or with raw delivery the message itself.
+//! What a topic's subscribers get: a queue the envelope, or with raw delivery the message itself; a function an event.
 
 use std::collections::BTreeMap;
 
@@ -58,6 +58,21 @@ pub(super) fn for_queue(
     }
     outgoing.attributes.clone_from(&publication.attributes);
     Some((publication.message.clone(), outgoing))
+}
+
+/// The event that a function is invoked with: the envelope in a record. Two of its names are spelt otherwise there, and what
+/// an envelope leaves out is null or empty.
+///
+/// Source: AWS Lambda developer guide, "Invoking Lambda functions with Amazon SNS notifications".
+pub(super) fn for_function(publication: &Publication, subscription_arn: &str, base: &str) -> Value {
+    let mut sns = json!({"Subject": null, "MessageAttributes": {}});
+    if let (Some(sns), Value::Object(fields)) = (sns.as_object_mut(), envelope(publication, subscription_arn, base)) {
+        let spelt = |name: String| name.strip_suffix("URL").map(|stem| format!("{stem}Url")).unwrap_or(name);
+        sns.extend(fields.into_iter().map(|(name, value)| (spelt(name), value)));
+    }
+    json!({"Records": [{
+        "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription_arn, "Sns": sns,
+    }]})
 }
 
 /// The envelope. Signature and certificate are placeholders of the right form: this cloud holds no key that anybody trusts.

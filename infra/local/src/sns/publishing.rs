@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::envelope::{Publication, for_queue};
+use serde_json::Value;
+
+use super::envelope::{Publication, for_function, for_queue};
 use super::error::SnsError;
 use super::subscription::{Protocol, Subscription};
 use super::topics::{Topics, no_topic};
@@ -10,8 +12,9 @@ use crate::sqs::{MAX_MESSAGE_BYTES, MessageAttribute, content_id, size, uuid};
 
 /// Takes what a topic sends to a function.
 pub trait FunctionSink: Send + Sync {
-    /// Hands a message to the function with this ARN. Must not block.
-    fn deliver(&self, function_arn: &str, subscription_arn: &str, publication: &Publication);
+    /// Invokes the function with this ARN, later, with the event that a topic hands over. False: it is not taken. Must not
+    /// block.
+    fn deliver(&self, function_arn: &str, event: &Value) -> bool;
 }
 
 /// What became of publications, since the start.
@@ -127,8 +130,7 @@ impl Topics {
             (Protocol::Sqs, _) => for_queue(publication, target, target.is_raw(), base)
                 .is_some_and(|(body, outgoing)| self.queues().send_to_arn(&target.endpoint, body, outgoing).is_ok()),
             (Protocol::Lambda, Some(functions)) => {
-                functions.deliver(&target.endpoint, &target.arn, publication);
-                true
+                functions.deliver(&target.endpoint, &for_function(publication, &target.arn, base))
             }
             (Protocol::Lambda, None) => false,
         };

@@ -1,11 +1,12 @@
 //! Topics and queues together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Publish, SnsError, Topics};
+use super::{FunctionSink, Publish, SnsError, Topics};
 use crate::clock::Clock;
 use crate::sqs::{AttributeValue, MessageAttribute, Queues, Received, Settings};
 
@@ -167,4 +168,40 @@ fn what_is_refused() {
         assert!(w.topics.set_subscription_attribute(&subscription, name, value).is_err(), "{name}");
     }
     assert!(w.topics.create("bad name").is_err());
+}
+
+/// Takes events for one function, and refuses those for others.
+#[derive(Default)]
+struct OneFunction(std::sync::Mutex<Vec<Value>>);
+
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:probe";
+
+impl FunctionSink for OneFunction {
+    fn deliver(&self, function_arn: &str, event: &Value) -> bool {
+        self.0.lock().unwrap().push(event.clone());
+        function_arn == FUNCTION
+    }
+}
+
+#[test]
+fn a_function_gets_an_event_that_decodes_as_what_was_published() {
+    let topics = Topics::new(Queues::new(Clock::real(), Settings::default()));
+    let function = Arc::new(OneFunction::default());
+    topics.set_functions(Arc::clone(&function) as Arc<dyn FunctionSink>);
+    let topic = topics.create("changes").unwrap();
+    let subscription = topics.subscribe(&topic, "lambda", FUNCTION, &BTreeMap::new()).unwrap();
+    let gone = FUNCTION.replace("probe", "gone");
+    topics.subscribe(&topic, "lambda", &gone, &BTreeMap::new()).unwrap();
+    let document = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"photos"}"#;
+    topics.publish(&topic, document, BTreeMap::new(), None).unwrap();
+
+    let counts = topics.counts();
+    assert_eq!((counts.delivered, counts.failed), (1, 1));
+    let events = function.0.lock().unwrap();
+    let event = events.iter().find(|event| event["Records"][0]["EventSubscriptionArn"] == subscription.as_str()).unwrap();
+    let sns = &event["Records"][0]["Sns"];
+    assert_eq!((&sns["Subject"], &sns["MessageAttributes"]), (&Value::Null, &json!({})));
+    assert!(sns["SigningCertUrl"].is_string() && sns["UnsubscribeUrl"].is_string() && sns.get("UnsubscribeURL").is_none());
+    let decoded = brigade::event::decode_value(event);
+    assert!(matches!(decoded.as_slice(), [one] if matches!(one.record, Ok(brigade::event::Record::Test(_)))), "{decoded:?}");
 }

@@ -104,7 +104,7 @@ fn all(entries: usize, error: &QueueError) -> Vec<Result<(), QueueError>> {
     vec![Err(error.clone()); entries]
 }
 
-fn error_of<E>(operation: &'static str, queue_url: &str, error: &SdkError<E>) -> QueueError
+pub(in crate::worker) fn error_of<E>(operation: &'static str, queue_url: &str, error: &SdkError<E>) -> QueueError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

@@ -1,0 +1,211 @@
+//! The function's own variables.
+
+use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Reader, Variable, parse_count};
+use brigade::derived::Template;
+use brigade::worker::topic::parse_topic_arn;
+
+const OUTPUT: Variable = Variable {
+    name: "BRIGADE_OUTPUT",
+    meaning: "comma list of the templates that other functions write to; nothing outside of them is touched",
+    fallback: Fallback::Required,
+    example: "s3://DERIVED/thumbnails/{bucket}/{key}/{size}.{ext}",
+};
+const ON_DELETE: Variable = Variable {
+    name: "BRIGADE_ON_DELETE",
+    meaning: "delete, or tag: keep what has no source, tagged brigade-state=withdrawn for a lifecycle rule to remove",
+    fallback: Fallback::Value("delete"),
+    example: "tag",
+};
+const NONCURRENT: Variable = Variable {
+    name: "BRIGADE_NONCURRENT",
+    meaning: "keep, or delete: remove also the older versions of what has no source, in a versioned bucket, for good",
+    fallback: Fallback::Value("keep"),
+    example: "delete",
+};
+const ANNOUNCE: Variable = Variable {
+    name: "BRIGADE_ANNOUNCE",
+    meaning: "ARN of the topic that is told of sources whose derived objects are missing or stale, to have them made",
+    fallback: Fallback::Unset("none: such a source is parked"),
+    example: "arn:aws:sns:eu-west-1:123456789012:photos",
+};
+const MAX_DELETES: Variable = Variable {
+    name: "BRIGADE_MAX_DELETES",
+    meaning: "derived objects that one sweep may remove; above it nothing is removed",
+    fallback: Fallback::Value("1000"),
+    example: "100k",
+};
+
+/// The function's own variables; [`COMMON`] ones come beside them.
+pub const VARIABLES: &[Variable] = &[OUTPUT, ON_DELETE, NONCURRENT, ANNOUNCE, MAX_DELETES];
+
+/// What happens to derived objects whose source is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDelete {
+    /// They are removed.
+    Delete,
+    /// They are withdrawn: nobody takes them for current any more, and a lifecycle rule removes them later.
+    Tag,
+}
+
+/// What happens to their older versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noncurrent {
+    /// Nothing: a lifecycle rule of the bucket's sees to them, or nobody.
+    Keep,
+    /// They are removed for good, delete markers too.
+    Delete,
+}
+
+/// The configuration of one process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What every function has.
+    pub common: Common,
+    /// Where derived objects are: at least one, no two the same.
+    pub templates: Vec<Template>,
+    /// What happens to derived objects whose source is gone.
+    pub on_delete: OnDelete,
+    /// What happens to their older versions.
+    pub noncurrent: Noncurrent,
+    /// The topic for rebuilds.
+    pub announce: Option<String>,
+    /// The brake of a sweep.
+    pub max_deletes: u64,
+}
+
+impl Config {
+    /// Reads the configuration, or reports every mistake in it.
+    pub fn read(environment: &Environment) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(environment, &[COMMON, VARIABLES]);
+        let config = Self::read_from(&mut reader, environment);
+        if let Some(config) = &config {
+            config.refuse(&mut reader);
+        }
+        reader.finish(config)
+    }
+
+    fn read_from(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
+        let common = Common::read(reader, environment);
+        let templates = reader.value(&OUTPUT, parse_templates);
+        let on_delete = reader.value(&ON_DELETE, parse_on_delete);
+        let noncurrent = reader.value(&NONCURRENT, parse_noncurrent);
+        let announce = reader.optional(&ANNOUNCE, parse_topic_arn);
+        let max_deletes = reader.value(&MAX_DELETES, parse_count);
+        Some(Self {
+            common: common?,
+            templates: templates?,
+            on_delete: on_delete?,
+            noncurrent: noncurrent?,
+            announce: announce?,
+            max_deletes: max_deletes?,
+        })
+    }
+
+    /// What only shows in the light of several variables.
+    fn refuse(&self, reader: &mut Reader<'_>) {
+        let input = &self.common.input;
+        for (template, span) in self.templates.iter().filter_map(|template| Some((template, template.meets(input)?))) {
+            let problem = format!(
+                "{template} could match BRIGADE_INPUT's {span}: a source could be taken for an output, and removed; \
+                 use another bucket or prefix"
+            );
+            reader.mistake(OUTPUT.name, problem);
+        }
+        if self.on_delete == OnDelete::Tag && self.noncurrent == Noncurrent::Delete {
+            let problem = "delete goes with BRIGADE_ON_DELETE=delete; with tag, let the lifecycle rule that removes what is \
+                           tagged remove noncurrent versions too";
+            reader.mistake(NONCURRENT.name, problem);
+        }
+    }
+}
+
+fn parse_templates(text: &str) -> Result<Vec<Template>, String> {
+    let templates = text.split(',').map(|part| Template::parse(part.trim())).collect::<Result<Vec<_>, _>>()?;
+    let twice =
+        templates.iter().enumerate().find(|(n, one)| templates.iter().take(*n).any(|other| other.shares_directories(one)));
+    match twice {
+        Some((_, template)) => {
+            Err(format!("names the place of {template} twice; one template stands for all sizes and formats of it"))
+        }
+        None => Ok(templates),
+    }
+}
+
+fn parse_on_delete(text: &str) -> Result<OnDelete, String> {
+    match text {
+        "delete" => Ok(OnDelete::Delete),
+        "tag" => Ok(OnDelete::Tag),
+        _ => Err(format!("expected delete or tag, not {text:?}")),
+    }
+}
+
+fn parse_noncurrent(text: &str) -> Result<Noncurrent, String> {
+    match text {
+        "keep" => Ok(Noncurrent::Keep),
+        "delete" => Ok(Noncurrent::Delete),
+        _ => Err(format!("expected keep or delete, not {text:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INPUT: (&str, &str) = ("BRIGADE_INPUT", "s3://photos/uploads/*");
+    const DERIVED: (&str, &str) = ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}");
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, Mistakes> {
+        Config::read(&pairs.iter().copied().collect())
+    }
+
+    #[test]
+    fn input_and_output_are_enough() {
+        let config = read(&[INPUT, DERIVED]).unwrap();
+        assert_eq!((config.on_delete, config.noncurrent), (OnDelete::Delete, Noncurrent::Keep));
+        assert_eq!((config.announce, config.max_deletes), (None, 1000));
+    }
+
+    #[test]
+    fn several_functions_outputs_may_be_in_several_buckets() {
+        let two = "s3://derived/t/{bucket}/{key}/{size}.{ext}, s3://more/{bucket}/{key}/{size}";
+        assert_eq!(read(&[INPUT, ("BRIGADE_OUTPUT", two)]).unwrap().templates.len(), 2);
+    }
+
+    #[test]
+    fn a_template_that_could_match_a_source_is_refused() {
+        let same = ("BRIGADE_OUTPUT", "s3://photos/uploads/t/{bucket}/{key}/{size}.{ext}");
+        insta::assert_snapshot!(read(&[INPUT, same]).unwrap_err(), @"
+        the configuration has 1 mistake:
+          BRIGADE_OUTPUT: s3://photos/uploads/t/{bucket}/{key}/{size}.{ext} could match BRIGADE_INPUT's s3://photos/uploads/*: a source could be taken for an output, and removed; use another bucket or prefix
+        ");
+    }
+
+    #[test]
+    fn every_mistake_is_reported() {
+        let pairs = [
+            INPUT,
+            ("BRIGADE_OUTPUT", "s3://d/t/{bucket}/{key}/{size}.jpg,s3://d/t/{bucket}/{key}/{size}.png"),
+            ("BRIGADE_ON_DELETE", "remove"),
+            ("BRIGADE_NONCURRENT", "yes"),
+            ("BRIGADE_ANNOUNCE", "arn:aws:sqs:eu-west-1:123456789012:q"),
+            ("BRIGADE_MAX_DELETES", "many"),
+            ("BRIGADE_SIZES", "64"),
+        ];
+        insta::assert_snapshot!(read(&pairs).unwrap_err(), @r#"
+        the configuration has 6 mistakes:
+          BRIGADE_SIZES: is not a variable of this function; did you mean BRIGADE_MODE?
+          BRIGADE_OUTPUT: names the place of s3://d/t/{bucket}/{key}/{size}.png twice; one template stands for all sizes and formats of it
+          BRIGADE_ON_DELETE: expected delete or tag, not "remove"
+          BRIGADE_NONCURRENT: expected keep or delete, not "yes"
+          BRIGADE_ANNOUNCE: expected a topic's ARN, such as arn:aws:sns:eu-west-1:123456789012:photos, not "arn:aws:sqs:eu-west-1:123456789012:q"
+          BRIGADE_MAX_DELETES: expected a whole number, such as 1000 or 100M, not "many"
+        "#);
+    }
+
+    #[test]
+    fn a_tag_leaves_older_versions_to_the_rule_that_acts_on_it() {
+        let mistakes = read(&[INPUT, DERIVED, ("BRIGADE_ON_DELETE", "tag"), ("BRIGADE_NONCURRENT", "delete")]).unwrap_err();
+        assert_eq!(mistakes.0.len(), 1, "{mistakes}");
+        assert_eq!(mistakes.0[0].name, "BRIGADE_NONCURRENT");
+    }
+}
