@@ -65,7 +65,7 @@ impl Columns {
 }
 
 /// Writes the hash of a value, 32 hexadecimal digits.
-pub fn hash(value: &[u8], out: &mut String) {
+pub(crate) fn hash(value: &[u8], out: &mut String) {
     out.clear();
     for byte in Sha256::digest(value).iter().take(16) {
         // Writing to a String can't fail.

@@ -4,6 +4,7 @@ use brigade::budget::Memory;
 use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_bytes};
 
 use crate::columns::Columns;
+use crate::partition::Interval;
 use crate::places::Places;
 use crate::protocol::claim::Limits;
 use crate::run::{After, Flush};
@@ -72,22 +73,13 @@ pub struct Config {
     /// When.
     pub flush: Flush,
     /// How finely the table is partitioned.
-    pub partition: Partition,
+    pub interval: Interval,
     /// Of a part, in bytes, about.
     pub file_size: u64,
     /// What becomes of the log objects.
     pub after: After,
     /// Which columns the table has.
     pub columns: Columns,
-}
-
-/// `BRIGADE_PARTITION`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partition {
-    /// `dt=YYYY-MM-DD/`.
-    Day,
-    /// `dt=YYYY-MM-DD/hour=hh/`.
-    Hour,
 }
 
 impl Config {
@@ -105,7 +97,7 @@ impl Config {
         let common = Common::read(reader, environment);
         let output = reader.value(&OUTPUT, Place::parse);
         let flush = reader.value(&FLUSH, parse_flush);
-        let partition = reader.value(&PARTITION, parse_partition);
+        let interval = reader.value(&PARTITION, Interval::parse);
         let memory = common.as_ref().map_or(u64::MAX, |common| common.memory);
         let file_size = reader.value(&FILE_SIZE, |text| parse_file_size(text, memory));
         let after = reader.value(&RAW, parse_raw);
@@ -122,7 +114,7 @@ impl Config {
             common,
             places,
             flush: flush?,
-            partition: partition?,
+            interval: interval?,
             file_size: file_size?,
             after: after?,
             columns: columns?,
@@ -152,14 +144,6 @@ fn parse_flush(text: &str) -> Result<Flush, String> {
         "hour" => Ok(Flush::Hour),
         "day" => Ok(Flush::Day),
         _ => Err(format!("expected arrival, hour or day, not {text:?}")),
-    }
-}
-
-fn parse_partition(text: &str) -> Result<Partition, String> {
-    match text {
-        "day" => Ok(Partition::Day),
-        "hour" => Ok(Partition::Hour),
-        _ => Err(format!("expected day or hour, not {text:?}")),
     }
 }
 
@@ -202,7 +186,7 @@ mod tests {
     #[test]
     fn input_output_and_state_are_enough() {
         let config = read(&[]).unwrap();
-        assert_eq!((config.flush, config.after, config.partition), (Flush::Arrival, After::Keep, Partition::Day));
+        assert_eq!((config.flush, config.after, config.interval), (Flush::Arrival, After::Keep, Interval::Day));
         assert_eq!(config.file_size, 128_000_000);
         assert_eq!(config.batch_of_logs().bytes, 640_000_000);
     }

@@ -39,11 +39,7 @@ impl LineReader {
         let (mut filled, mut skipping) = (0, false);
         loop {
             let room = self.buffer.get_mut(filled..).unwrap_or_default();
-            let got = match reader.read(room) {
-                Ok(got) => got,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error.into()),
-            };
+            let got = fill(&mut reader, room)?;
             let mut text = self.buffer.get(..filled + got).unwrap_or_default();
             if skipping {
                 // While a line is skipped nothing else is kept, so all of `text` is new.
@@ -70,6 +66,20 @@ impl LineReader {
             filled = kept;
         }
     }
+}
+
+/// Reads until there is no room or no more, so that pieces are the same however the reader hands over its bytes.
+fn fill(reader: &mut impl Read, mut room: &mut [u8]) -> io::Result<usize> {
+    let all = room.len();
+    while !room.is_empty() {
+        match reader.read(room) {
+            Ok(0) => break,
+            Ok(got) => room = room.get_mut(got..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all - room.len())
 }
 
 /// The lines of a piece, without their `\n`.

@@ -1,7 +1,6 @@
 //! What a batch's inputs become: a bundle that is collected, or parts of the table.
 
 mod collected;
-mod plain;
 mod published;
 
 use std::collections::BTreeSet;
@@ -10,6 +9,8 @@ use std::io;
 use brigade::event::KeyError;
 use brigade::storage::{Location, Metadata};
 use bytes::Bytes;
+
+use crate::compactor::CompactError;
 
 pub(crate) use collected::Collect;
 pub(crate) use published::Parts;
@@ -57,6 +58,6 @@ pub(crate) enum Unmade {
     #[error("an output's key: {0}")]
     Key(#[from] KeyError),
     /// Of a part.
-    #[error("a part: {0}")]
-    Part(String),
+    #[error(transparent)]
+    Part(#[from] CompactError),
 }

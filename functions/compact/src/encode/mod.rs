@@ -1,0 +1,49 @@
+//! Columns into Parquet's pages, by an encoder of our own: what a column holds is known while it is collected, so that nothing
+//! is hashed or copied twice. The `parquet` crate writes page headers and the footer.
+//!
+//! Rule: [Parquet encodings](https://parquet.apache.org/docs/file-format/data-pages/encodings/); data pages are of version 1,
+//! which every reader has.
+
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::Result;
+
+mod bits;
+mod chunk;
+mod delta;
+mod number;
+mod status;
+mod text;
+mod values;
+
+pub(crate) use chunk::{Chunk, Encoder};
+pub(crate) use number::NumberColumn;
+pub(crate) use status::StatusColumn;
+pub(crate) use text::{TextColumn, Use};
+
+/// A column's pages, and what the footer says of them.
+pub(crate) type Encoded = (Vec<u8>, ColumnCloseResult);
+
+/// Rows of a page. A reader with the page index skips them one by one.
+const PAGE_ROWS: usize = 20_000;
+
+/// In which order a column's rows are written: as they were collected, or in this one.
+pub(crate) type Order<'a> = Option<&'a [u32]>;
+
+/// Hands on the rows of each page in turn. `rows` are a column's rows as they were collected.
+fn pages<T: Copy>(rows: &[T], order: Order<'_>, mut page: impl FnMut(&[T]) -> Result<()>) -> Result<()> {
+    let Some(order) = order else { return rows.chunks(PAGE_ROWS).try_for_each(page) };
+    let mut gathered = Vec::with_capacity(PAGE_ROWS);
+    for part in order.chunks(PAGE_ROWS) {
+        gathered.clear();
+        gathered.extend(part.iter().filter_map(|row| rows.get(*row as usize).copied()));
+        page(&gathered)?;
+    }
+    Ok(())
+}
+
+/// Leaves the rows of these numbers.
+pub(crate) fn keep<T: Copy>(values: &mut Vec<T>, rows: &[u32]) {
+    let kept: Vec<T> = rows.iter().filter_map(|row| values.get(*row as usize).copied()).collect();
+    values.clear();
+    values.extend(kept);
+}

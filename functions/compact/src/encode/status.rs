@@ -1,0 +1,84 @@
+//! The column of HTTP statuses: a few different numbers of three digits.
+
+use parquet::basic::Encoding;
+use parquet::errors::Result;
+
+use super::bits::{hybrid, width};
+use super::chunk::{Chunk, Range};
+use super::{Encoded, Order, keep, pages};
+
+/// Not a status.
+const NULL: u32 = u32::MAX;
+
+/// The rows' statuses.
+#[derive(Debug, Default)]
+pub(crate) struct StatusColumn {
+    rows: Vec<u32>,
+}
+
+impl StatusColumn {
+    pub(crate) fn extend(&mut self, values: impl Iterator<Item = Option<i32>>) {
+        self.rows.extend(values.map(|value| value.and_then(|status| u32::try_from(status).ok()).unwrap_or(NULL)));
+    }
+
+    /// What it holds, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.rows.len() * size_of::<u32>()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+    }
+
+    /// Gives the room of rows that are gone back.
+    pub(crate) fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+    }
+
+    /// Forgets all rows but these. Their room stays.
+    pub(crate) fn keep(&mut self, rows: &[u32]) {
+        keep(&mut self.rows, rows);
+    }
+
+    /// Writes the rows: a sorted dictionary, and numbers in it.
+    pub(crate) fn encode(&self, order: Order<'_>, mut chunk: Chunk<'_>) -> Result<Encoded> {
+        let mut seen = [false; 1000];
+        for row in &self.rows {
+            if let Some(slot) = seen.get_mut(*row as usize) {
+                *slot = true;
+            }
+        }
+        let statuses: Vec<u32> = (0..).zip(seen).filter(|(_, seen)| *seen).map(|(status, _)| status).collect();
+        let mut numbers = [0_u32; 1000];
+        for (number, status) in (0..).zip(&statuses) {
+            if let Some(slot) = numbers.get_mut(*status as usize) {
+                *slot = number;
+            }
+        }
+        let plain: Vec<u8> = statuses.iter().flat_map(|status| status.to_le_bytes()).collect();
+        let encoding = if statuses.is_empty() { Encoding::PLAIN } else { Encoding::RLE_DICTIONARY };
+        if !statuses.is_empty() {
+            chunk.dictionary(&plain, statuses.len())?;
+        }
+        let bits = width(statuses.len().saturating_sub(1) as u64).max(1);
+        let mut found = Vec::new();
+        pages(&self.rows, order, |rows| {
+            found.clear();
+            found.extend(rows.iter().filter_map(|row| numbers.get(*row as usize)));
+            let encode = |out: &mut Vec<u8>| {
+                if encoding == Encoding::RLE_DICTIONARY {
+                    out.push(bits as u8);
+                    hybrid(&found, bits, out);
+                }
+            };
+            chunk.page(rows.iter().map(|row| *row != NULL), range(rows), encoding, encode)
+        })?;
+        chunk.finish(range(&self.rows).as_ref(), false)
+    }
+}
+
+fn range(rows: &[u32]) -> Option<Range> {
+    let filled = || rows.iter().filter(|row| **row != NULL);
+    let (min, max) = filled().min().zip(filled().max())?;
+    Some(Range { min: min.to_le_bytes().to_vec(), max: max.to_le_bytes().to_vec() })
+}
