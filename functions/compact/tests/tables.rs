@@ -340,7 +340,7 @@ fn a_full_part_is_followed_by_the_next_one() {
 #[test]
 fn columns_of_one_value_of_none_and_of_all_different_ones_come_back() {
     let line = |n: usize| {
-        let key = if n % 3 == 0 { "-".to_owned() } else { format!("k{n}") };
+        let key = if n.is_multiple_of(3) { "-".to_owned() } else { format!("k{n}") };
         let agent = ["\"\"", "\"-\"", "\"same\""][n % 3];
         let status = ["-", "200", "999"][n % 3];
         let size = [0, 1, i64::MAX][n % 3];

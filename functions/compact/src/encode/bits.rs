@@ -94,11 +94,11 @@ mod tests {
     #[test]
     fn runs_and_groups_follow_each_other() {
         assert_eq!(hybrid_of(&[5; 8], 3), [8 << 1, 5]);
-        assert_eq!(hybrid_of(&[5; 7], 3), [1 << 1 | 1, 0b01_101_101, 0b1_101_101_1, 0b000_101_10]);
+        assert_eq!(hybrid_of(&[5; 7], 3), [1 << 1 | 1, 0b0110_1101, 0b1101_1011, 0b0001_0110]);
         assert_eq!(hybrid_of(&[300; 200], 9), [0x90, 3, 44, 1]);
         // Three values, completed by five of the run.
         let values = [[1, 2, 3].as_slice(), &[7; 13]].concat();
-        assert_eq!(hybrid_of(&values, 3), [1 << 1 | 1, 0b11_010_001, 0b1_111_111_0, 0b111_111_11, 8 << 1, 7]);
+        assert_eq!(hybrid_of(&values, 3), [1 << 1 | 1, 0b1101_0001, 0b1111_1110, 0b1111_1111, 8 << 1, 7]);
         // The run is too short to complete the group and still be one.
         let values = [[1, 2, 3].as_slice(), &[7; 12]].concat();
         assert_eq!(hybrid_of(&values, 3).first(), Some(&(2 << 1 | 1)));
