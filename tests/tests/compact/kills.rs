@@ -7,7 +7,7 @@ use brigade::event::{BucketName, ObjectKey};
 use brigade::storage::{EmbeddedStore, Location, PutOptions, Store};
 use brigade_compact::invariants;
 use brigade_local::clock::Clock;
-use brigade_local::lambda::{FunctionSpec, MappingSpec};
+use brigade_local::lambda::{FunctionSpec, HostEvent, MappingSpec};
 use brigade_local::sqs::Outgoing;
 use brigade_local::{LocalCloud, REGION};
 use brigade_tests::rig::compact;
@@ -50,16 +50,12 @@ async fn each_line_is_there_once_at_every_moment_and_in_the_end() {
         cloud.queues().wait_for(QUEUE, |depth| depth.total() == 0).await.unwrap();
         done.send_replace(true);
     };
+    let mut kills = 0_u32;
     let kill = async {
-        let mut kills = 0_u32;
         let mut finished = finished.clone();
-        loop {
-            let pause = Duration::from_millis(if kills % 2 == 0 { 700 } else { 2_500 });
-            if tokio::time::timeout(pause, finished.wait_for(|done| *done)).await.is_ok() {
-                return kills;
-            }
-            cloud.host().kill(FUNCTION).unwrap();
-            kills += 1;
+        tokio::select! {
+            _ = finished.wait_for(|done| *done) => {}
+            () = kill_again_and_again(&cloud, &mut kills) => {}
         }
     };
     let watch = async {
@@ -75,7 +71,7 @@ async fn each_line_is_there_once_at_every_moment_and_in_the_end() {
     };
     let patience = Duration::from_secs(120 + objects() as u64 / 10);
     let ended = tokio::time::timeout(patience, async { tokio::join!(send, kill, watch) }).await;
-    let ((), kills, lines) = ended.unwrap_or_else(|_| panic!("not at rest: {:?}", cloud.queues().depth(QUEUE)));
+    let ((), (), lines) = ended.unwrap_or_else(|_| panic!("not at rest: {:?}", cloud.queues().depth(QUEUE)));
     invariants::exactly_once(&lines, &truth, |_| false).unwrap();
     table.tell(&truth);
     let (globs, parts) = (table.globs, table.parts());
@@ -102,6 +98,22 @@ async fn write_logs(store: &EmbeddedStore, objects: usize, random: &mut fastrand
         truth.extend(lines);
     }
     (truth, events)
+}
+
+/// In the middle of work, at another moment each time. A process that is killed before it asks for work, again and again, would
+/// be given up by the host for a misconfigured one.
+async fn kill_again_and_again(cloud: &LocalCloud, kills: &mut u32) {
+    let mut events = cloud.host().events();
+    loop {
+        cloud.host().ready(FUNCTION, Duration::from_secs(60)).await.unwrap();
+        while !matches!(events.next().await, Some(HostEvent::Invoked { .. })) {}
+        tokio::time::sleep(Duration::from_millis(u64::from(*kills % 7) * 150)).await;
+        cloud.host().kill(FUNCTION).unwrap();
+        *kills += 1;
+        // Some seconds in which work can end.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        events = cloud.host().events();
+    }
 }
 
 /// Three processes of the real binary, fed by the queue.

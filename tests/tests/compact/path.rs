@@ -27,7 +27,7 @@ async fn requests_on_a_logged_bucket_become_rows() {
         ("BRIGADE_PARKED", wired.parked_url.clone()),
     ];
     let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let spec = FunctionSpec { environment, ..FunctionSpec::new("brigade-compact", compact()) };
+    let spec = FunctionSpec { environment, memory_mb: 1024, ..FunctionSpec::new("brigade-compact", compact()) };
     cloud.run(spec, MappingSpec::new(&wired.queue_arn, "brigade-compact"), PATIENCE).await.unwrap();
 
     let store = Clients::at(&cloud.endpoint(), REGION, "test", "test").s3_store(Vec::new());
