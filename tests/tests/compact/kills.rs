@@ -1,13 +1,14 @@
 //! Every event one to four times, in random groups; three workers, killed again and again: each line once, at every moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use brigade::event::{BucketName, ObjectKey};
 use brigade::storage::{EmbeddedStore, Location, PutOptions, Store};
 use brigade_compact::invariants;
 use brigade_local::clock::Clock;
-use brigade_local::lambda::{FunctionSpec, HostEvent, MappingSpec};
+use brigade_local::lambda::{FunctionSpec, HostEvent, HostEvents, MappingSpec};
 use brigade_local::sqs::Outgoing;
 use brigade_local::{LocalCloud, REGION};
 use brigade_tests::rig::compact;
@@ -34,9 +35,11 @@ async fn each_line_is_there_once_at_every_moment_and_in_the_end() {
     let mut random = fastrand::Rng::with_seed(6);
     let (truth, mut events) = write_logs(&cloud.store(), objects(), &mut random).await;
     random.shuffle(&mut events);
-    cloud.queues().create(QUEUE, &BTreeMap::from([("VisibilityTimeout".to_owned(), "120".to_owned())])).unwrap();
+    cloud.queues().create(QUEUE, &BTreeMap::from([("VisibilityTimeout".to_owned(), "300".to_owned())])).unwrap();
     start(&cloud).await;
 
+    let last = Arc::new(Mutex::new(VecDeque::new()));
+    tokio::spawn(keep_lines(cloud.host().events(), Arc::clone(&last)));
     let mut table = Table::new(cloud.store());
     let (done, finished) = tokio::sync::watch::channel(false);
     let send = async {
@@ -71,7 +74,10 @@ async fn each_line_is_there_once_at_every_moment_and_in_the_end() {
     };
     let patience = Duration::from_secs(120 + objects() as u64 / 10);
     let ended = tokio::time::timeout(patience, async { tokio::join!(send, kill, watch) }).await;
-    let ((), (), lines) = ended.unwrap_or_else(|_| panic!("not at rest: {:?}", cloud.queues().depth(QUEUE)));
+    let ((), (), lines) = ended.unwrap_or_else(|_| {
+        let last = lines_of_the_function(last.as_ref());
+        panic!("not at rest: {:?}\n{last}", cloud.queues().depth(QUEUE))
+    });
     invariants::exactly_once(&lines, &truth, |_| false).unwrap();
     table.tell(&truth);
     let (globs, parts) = (table.globs, table.parts());
@@ -100,18 +106,35 @@ async fn write_logs(store: &EmbeddedStore, objects: usize, random: &mut fastrand
     (truth, events)
 }
 
+/// Keeps the last things that the host told.
+async fn keep_lines(mut events: HostEvents, last: Arc<Mutex<VecDeque<String>>>) {
+    while let Some(event) = events.next().await {
+        let mut last = last.lock().unwrap();
+        last.push_back(format!("{event:?}"));
+        if last.len() > 30 {
+            last.pop_front();
+        }
+    }
+}
+
+fn lines_of_the_function(last: &Mutex<VecDeque<String>>) -> String {
+    last.lock().unwrap().iter().cloned().collect::<Vec<_>>().join("\n")
+}
+
 /// In the middle of work, at another moment each time. A process that is killed before it asks for work, again and again, would
 /// be given up by the host for a misconfigured one.
 async fn kill_again_and_again(cloud: &LocalCloud, kills: &mut u32) {
     let mut events = cloud.host().events();
     loop {
-        cloud.host().ready(FUNCTION, Duration::from_secs(60)).await.unwrap();
-        while !matches!(events.next().await, Some(HostEvent::Invoked { .. })) {}
-        tokio::time::sleep(Duration::from_millis(u64::from(*kills % 7) * 150)).await;
+        // One that was given up all the same is tried again by the kill.
+        if cloud.host().ready(FUNCTION, Duration::from_secs(60)).await.is_ok() {
+            while !matches!(events.next().await, Some(HostEvent::Invoked { .. })) {}
+            tokio::time::sleep(Duration::from_millis(u64::from(*kills % 7) * 150)).await;
+            *kills += 1;
+        }
         cloud.host().kill(FUNCTION).unwrap();
-        *kills += 1;
         // Some seconds in which work can end.
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
         events = cloud.host().events();
     }
 }
@@ -127,9 +150,9 @@ async fn start(cloud: &LocalCloud) {
     ];
     let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let timeout = Duration::from_secs(20);
-    let spec = FunctionSpec { environment, timeout, concurrency: 3, ..FunctionSpec::new(FUNCTION, compact()) };
+    let spec = FunctionSpec { environment, timeout, concurrency: 3, memory_mb: 1024, ..FunctionSpec::new(FUNCTION, compact()) };
     cloud.host().start(spec).unwrap();
     cloud.host().ready(FUNCTION, Duration::from_secs(60)).await.unwrap();
-    let mapping = MappingSpec { batch_size: 200, window: Duration::from_secs(10), ..MappingSpec::new(QUEUE, FUNCTION) };
+    let mapping = MappingSpec { batch_size: 40, window: Duration::from_secs(10), ..MappingSpec::new(QUEUE, FUNCTION) };
     cloud.host().map(mapping).unwrap();
 }

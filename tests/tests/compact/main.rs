@@ -1,5 +1,5 @@
-//! The real compaction binary under the local cloud: duplicates, three workers, SIGKILL; logs of the cloud's own traffic; what a
-//! million log objects cost.
+//! The real compaction binary under the local cloud: duplicates, three workers, SIGKILL; logs of the cloud's own traffic;
+//! what a million log objects cost.
 
 #![expect(
     clippy::unwrap_used,

@@ -3,7 +3,8 @@
 //! ```text
 //! 1  read the shard's ledger document
 //! 2  compare-and-swap: claim the inputs that nobody has published or claimed, as one batch with a name of its own
-//! 3  GET the inputs, AFTER the claim.  404 → that input is left out, the batch keeps its name.  403, 5xx → retry, nothing is left out
+//! 3  GET the inputs, AFTER the claim.  404 → that input is left out, the batch keeps its name
+//!                                     403, 5xx → retry, nothing is left out
 //! 4  PUT each part under the batch's name, If-None-Match: *.  412 → it is there already
 //! 5  compare-and-swap: the batch's inputs are done
 //! 6  delete, tag or keep the inputs
