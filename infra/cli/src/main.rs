@@ -12,6 +12,7 @@ mod live;
 mod names;
 mod print;
 mod stage;
+mod sweep;
 mod thumbnail;
 mod up;
 
@@ -38,6 +39,7 @@ enum Command {
     Decode(decode::Arguments),
     Demo(demo::Arguments),
     Invoke(invoke::Arguments),
+    Sweep(sweep::Arguments),
     Thumbnail(thumbnail::Arguments),
     Up(up::Arguments),
 }
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Demo(arguments) => waiting(demo::run(&arguments)),
         Command::Invoke(arguments) => waiting(invoke::run(&arguments)),
+        Command::Sweep(arguments) => waiting(sweep::run(&arguments)),
         Command::Thumbnail(arguments) => thumbnail::run(&arguments),
         Command::Up(arguments) => waiting(up::run(&arguments)),
     };

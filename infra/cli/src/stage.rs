@@ -22,6 +22,8 @@ const READY: Duration = Duration::from_secs(60);
 const LOGS: &str = "logs";
 /// How long a batch is gathered: Lambda wants a second where it has more than ten messages.
 const WINDOW: Duration = Duration::from_secs(1);
+/// Its value is known when the path is laid.
+const ANNOUNCE: &str = "BRIGADE_ANNOUNCE";
 
 /// Variables of a function by name.
 pub(crate) type Variables = BTreeMap<String, String>;
@@ -82,7 +84,8 @@ pub(crate) async fn connect(
     derived: Option<BucketName>,
 ) -> Result<Wired, Failure> {
     let topic = format!("{source}-changes");
-    let wire = Wire { derived, ..Wire::new(source.as_str(), topic, function.package) };
+    let families = function.events.iter().map(|family| (*family).to_owned()).collect();
+    let wire = Wire { derived, families, ..Wire::new(source.as_str(), topic, function.package) };
     cloud.connect(&wire).await.map_err(|error| Failure::environment(format!("the path from {source}"), error))
 }
 
@@ -95,6 +98,9 @@ pub(crate) async fn start(
     wired: &Wired,
 ) -> Result<(), Failure> {
     variables.entry("BRIGADE_PARKED".to_owned()).or_insert_with(|| wired.parked_url.clone());
+    if function.declared().any(|variable| variable.name == ANNOUNCE) {
+        variables.entry(ANNOUNCE.to_owned()).or_insert_with(|| wired.topic_arn.clone());
+    }
     environment(function, &variables)?;
     for place in ["BRIGADE_OUTPUT", "BRIGADE_STATE"].iter().filter_map(|name| variables.get(*name)) {
         if let Some(bucket) = bucket_of(place) {

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 const THUMBNAIL: &str = "brigade-thumbnail";
+const CLEANUP: &str = "brigade-cleanup";
 const COMPACT: &str = "brigade-compact";
 const DEFECTIVE: &str = "brigade-thumbnail-that-panics";
 
@@ -16,6 +17,11 @@ static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(built);
 /// The binary that is deployed.
 pub fn thumbnail() -> PathBuf {
     DIRECTORY.join(file(THUMBNAIL))
+}
+
+/// The cleanup function that is deployed.
+pub fn cleanup() -> PathBuf {
+    DIRECTORY.join(file(CLEANUP))
 }
 
 /// The compaction function that is deployed.
@@ -39,11 +45,11 @@ fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let directory = test.parent().and_then(Path::parent).unwrap().to_owned();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = ["shared/src", "functions/thumbnail/src", "functions/compact/src"]
-        .iter()
-        .map(|folder| newest(&root.join(folder)))
-        .max();
-    if [THUMBNAIL, COMPACT, DEFECTIVE].iter().any(|name| Some(changed(&directory.join(file(name)))) < sources) {
+    let sources =
+        |function: &str| newest(&root.join("shared/src")).max(newest(&root.join("functions").join(function).join("src")));
+    let old = |(name, function): &(&str, &str)| changed(&directory.join(file(name))) < sources(function);
+    let functions = [(THUMBNAIL, "thumbnail"), (DEFECTIVE, "thumbnail"), (CLEANUP, "cleanup"), (COMPACT, "compact")];
+    if functions.iter().any(old) {
         eprintln!("the functions' binaries are missing or older than their sources: building them");
         build(&root, &directory);
     }

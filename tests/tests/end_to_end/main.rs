@@ -7,6 +7,7 @@
 )]
 
 mod batches;
+mod cleanup;
 mod crashes;
 mod faults;
 mod photos;
