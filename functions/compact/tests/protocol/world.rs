@@ -151,7 +151,7 @@ impl World {
                 ("BRIGADE_STATE", "s3://state/brigade/"),
                 ("BRIGADE_FLUSH", setting.flush),
                 ("BRIGADE_RAW", setting.raw),
-                ("BRIGADE_CONCURRENCY", if setting.seed % 2 == 0 { "1" } else { "3" }),
+                ("BRIGADE_CONCURRENCY", if setting.seed.is_multiple_of(2) { "1" } else { "3" }),
             ]
             .into_iter()
             .collect(),
