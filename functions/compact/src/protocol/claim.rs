@@ -217,23 +217,23 @@ mod tests {
             ("all are done", Some(shard("ab", &[])), "ab", 0, "a done, b done"),
             (
                 "some are another's",
-                Some(shard("", &[others.clone()])),
+                Some(shard("", std::slice::from_ref(&others))),
                 "abc",
                 0,
                 "write 2 open: work on ab until 100 (taken over 0)",
             ),
-            ("all are another's", Some(shard("a", &[others.clone()])), "ac", 0, "a done, c open until 150"),
-            ("the lease ends in this second", Some(shard("", &[others.clone()])), "c", 150, "c open until 150"),
+            ("all are another's", Some(shard("a", std::slice::from_ref(&others))), "ac", 0, "a done, c open until 150"),
+            ("the lease ends in this second", Some(shard("", std::slice::from_ref(&others))), "c", 150, "c open until 150"),
             (
                 "the lease has run out",
-                Some(shard("", &[others.clone()])),
+                Some(shard("", std::slice::from_ref(&others))),
                 "ac",
                 151,
                 "write 1 open: work on cd until 251 (taken over 1)",
             ),
             (
                 "it has, and nothing is shared",
-                Some(shard("", &[others.clone()])),
+                Some(shard("", std::slice::from_ref(&others))),
                 "a",
                 151,
                 "write 2 open: work on a until 251 (taken over 0)",
@@ -278,7 +278,7 @@ mod tests {
         let b = BTreeSet::from(["b".to_owned()]);
         let rest = shard("", &[batch("x", "ac", "me", 100)]);
         for (situation, before, expected) in [
-            ("mine", shard("", &[mine.clone()]), Step::Write(rest.clone(), true)),
+            ("mine", shard("", std::slice::from_ref(&mine)), Step::Write(rest.clone(), true)),
             ("given back before", rest, Step::Keep(true)),
             ("another's", shard("", &[batch("x", "abc", "other", 100)]), Step::Keep(false)),
             ("taken over by me", shard("", &[taken]), Step::Keep(false)),
