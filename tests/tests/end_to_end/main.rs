@@ -13,4 +13,5 @@ mod faults;
 mod photos;
 mod refusals;
 mod start;
+mod storm;
 mod world;
