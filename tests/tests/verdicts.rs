@@ -146,7 +146,7 @@ async fn verdicts(payload: &serde_json::Value, invocation: &Invocation) -> Strin
             Ok(_) => "ok".to_owned(),
             Err(error) => format!("error: {error}"),
         },
-        Invocation::Scheduled => format!("scheduled: {}", run_schedule(setup, deadline).await.unwrap()),
+        Invocation::Scheduled => format!("scheduled: {}", run_schedule(setup, deadline, now).await.unwrap()),
         Invocation::Refused(malformed) => format!("refused: {malformed}"),
     };
     let lines = lines.0.into_inner().unwrap().into_iter().chain(queue.0.into_inner().unwrap());
