@@ -57,6 +57,9 @@ pub(crate) enum Unmade {
     /// A place has no key.
     #[error("an output's key: {0}")]
     Key(#[from] KeyError),
+    /// Two outputs have one place.
+    #[error("two parts are called {0}")]
+    Twice(Location),
     /// Of a part.
     #[error(transparent)]
     Part(#[from] CompactError),

@@ -84,10 +84,8 @@ impl Pass<'_> {
                 (Fetched::Body(..) | Fetched::Gone, _) => {
                     inputs.left_out.insert(name, Verdict::skip("gone", "the log object does not exist"));
                 }
-                (Fetched::Refused(verdict), _) => {
-                    inputs.left_out.insert(name, verdict);
-                }
-                (Fetched::Failed(verdict), _) => {
+                // What can never be read is given back as well: its lines are not published, so it must not be done.
+                (Fetched::Refused(verdict) | Fetched::Failed(verdict), _) => {
                     inputs.failed.insert(name, verdict);
                 }
             }
@@ -118,7 +116,7 @@ impl Pass<'_> {
         let names: BTreeSet<String> = failed.keys().cloned().collect();
         let step = |shard: Option<&Shard>, _| claim::give_back(shard, &batch.id, &batch.owner, &names);
         let given = self.engine.documents.update(&self.document, Some(seen), step).await.map_err(|error| error.verdict())?;
-        if given.answer == Some(true) { Ok(given.seen) } else { Err(first.clone()) }
+        if given.answer == Some(true) { Ok(given.seen) } else { Err(waits_for(first)) }
     }
 
     /// Answers how many bytes were written; what was there already is not among them.
@@ -169,6 +167,14 @@ fn make(mut making: Box<dyn Making>, mut inputs: mpsc::Receiver<(Location, Bytes
         making.add(&at, &bytes)?;
     }
     making.finish()
+}
+
+/// Somebody may have published a part of the batch: it waits for the input, and so does whoever brings one of its inputs.
+fn waits_for(input: &Verdict) -> Verdict {
+    match input {
+        Verdict::Retry(..) => input.clone(),
+        other => Verdict::Retry(other.reason().cloned().unwrap_or_else(|| Reason::new("not-read", "an input")), None),
+    }
 }
 
 fn unmade_verdict(unmade: &Unmade) -> Verdict {

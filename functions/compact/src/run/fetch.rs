@@ -17,7 +17,7 @@ pub(super) enum Fetched {
     Body(Bytes, Held),
     /// There is none.
     Gone,
-    /// It will never be readable: it is left out, and told of.
+    /// It will never be readable as it is: its batch goes without it, and its message is parked or skipped.
     Refused(Verdict),
     /// It can't be read now: nothing may be left out for that.
     Failed(Verdict),

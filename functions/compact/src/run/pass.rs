@@ -21,6 +21,9 @@ const SLACK: Duration = Duration::from_secs(75);
 /// A message is hidden no longer than this for another's lease, so that a batch that ends early is seen soon.
 const LONGEST_WAIT: i64 = 300;
 
+/// No batch is claimed with less time to work on it: its inputs would wait for the lease in vain.
+const LEAST_TIME: Duration = Deadline::RESERVE.saturating_mul(2);
+
 /// The end of each input, by name.
 pub(crate) type Ends = BTreeMap<String, Outcome>;
 
@@ -51,7 +54,8 @@ impl Pass<'_> {
             if left.is_empty() {
                 return ends;
             }
-            if !tried.is_empty() && self.engine.pace.estimate() > self.deadline.left() {
+            let needed = if tried.is_empty() { LEAST_TIME } else { self.engine.pace.estimate() };
+            if needed > self.deadline.left() {
                 return all(ends, left.keys(), &Verdict::retry("unstarted", "no time left in this invocation"));
             }
             let claimed = self.claim(&owner, &left, &tried, seen.take()).await;
