@@ -18,6 +18,12 @@ const MEMORY_MB: u32 = 1024;
 /// A debug binary on a busy machine needs seconds for its start.
 const READY: Duration = Duration::from_secs(60);
 
+/// Where buckets log to on this machine.
+const LOGS: &str = "logs";
+/// How long a batch is gathered: Lambda wants a second where it has more than ten messages.
+const WINDOW: Duration = Duration::from_secs(1);
+/// Six times the functions' timeout here, and the window.
+const VISIBILITY: Duration = Duration::from_secs(6 * 60 + WINDOW.as_secs());
 /// Its value is known when the path is laid.
 const ANNOUNCE: &str = "BRIGADE_ANNOUNCE";
 
@@ -67,6 +73,8 @@ pub(crate) async fn put_up(
     provide(cloud, &variables)?;
     start(cloud, function, program, variables, &wired).await?;
     let mapping = MappingSpec::new(function.package, function.package);
+    let window = if function.batch_size > mapping.batch_size { WINDOW } else { Duration::ZERO };
+    let mapping = MappingSpec { batch_size: function.batch_size, window, ..mapping };
     cloud.host().map(mapping).map_err(|error| Failure::environment("the queue's mapping", error))?;
     Ok(wired)
 }
@@ -80,28 +88,17 @@ pub(crate) async fn connect(
 ) -> Result<Wired, Failure> {
     let topic = format!("{source}-changes");
     let families = function.events.iter().map(|family| (*family).to_owned()).collect();
-    let wire = Wire { derived, families, ..Wire::new(source.as_str(), topic, function.package) };
+    let wire = Wire { derived, families, visibility: VISIBILITY, ..Wire::new(source.as_str(), topic, function.package) };
     cloud.connect(&wire).await.map_err(|error| Failure::environment(format!("the path from {source}"), error))
 }
 
-/// Makes what a function keeps its state in and forwards to, where its variables name such: the bucket of `BRIGADE_STATE`, the
-/// queue of `BRIGADE_TARGET`. What is there already is used as it is.
+/// Makes the queue of `BRIGADE_TARGET`, where it names one. What is there already is used as it is.
 fn provide(cloud: &LocalCloud, variables: &Variables) -> Result<(), Failure> {
-    if let Some(bucket) = variables.get("BRIGADE_STATE").and_then(|state| bucket_of(state)) {
-        match cloud.store().create_bucket(&bucket, brigade_local::REGION) {
-            Err(error) if error.code != "BucketAlreadyOwnedByYou" => {
-                return Err(Failure::environment(format!("the bucket {bucket}"), error));
-            }
-            _ => {}
-        }
-    }
     let target = variables.get("BRIGADE_TARGET").and_then(|arn| arn.strip_prefix("arn:aws:sqs:")?.rsplit(':').next());
-    if let Some(name) = target {
-        let fifo = name.ends_with(".fifo").then(|| ("FifoQueue".to_owned(), "true".to_owned()));
-        let made = cloud.queues().create(name, &fifo.into_iter().collect());
-        made.map_err(|error| Failure::environment(format!("the queue {name}"), error))?;
-    }
-    Ok(())
+    let Some(name) = target else { return Ok(()) };
+    let fifo = name.ends_with(".fifo").then(|| ("FifoQueue".to_owned(), "true".to_owned()));
+    let made = cloud.queues().create(name, &fifo.into_iter().collect());
+    made.map(drop).map_err(|error| Failure::environment(format!("the queue {name}"), error))
 }
 
 /// Starts a function that nothing feeds yet.
@@ -117,6 +114,11 @@ pub(crate) async fn start(
         variables.entry(ANNOUNCE.to_owned()).or_insert_with(|| wired.topic_arn.clone());
     }
     environment(function, &variables)?;
+    for place in ["BRIGADE_OUTPUT", "BRIGADE_STATE"].iter().filter_map(|name| variables.get(*name)) {
+        if let Some(bucket) = bucket_of(place) {
+            ensure_bucket(cloud, &bucket)?;
+        }
+    }
     let spec = FunctionSpec { environment: variables, memory_mb: MEMORY_MB, ..FunctionSpec::new(function.package, program) };
     let started = async {
         cloud.host().start(spec)?;
@@ -135,4 +137,20 @@ fn input_buckets(variables: &Variables) -> Vec<BucketName> {
 
 fn bucket_of(place: &str) -> Option<BucketName> {
     place.strip_prefix("s3://")?.split('/').next().filter(|name| !name.is_empty()).map(BucketName::new)
+}
+
+fn ensure_bucket(cloud: &LocalCloud, bucket: &BucketName) -> Result<(), Failure> {
+    match cloud.store().create_bucket(bucket, brigade_local::REGION) {
+        Err(error) if error.code != "BucketAlreadyOwnedByYou" => Err(Failure::Environment(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// Turns a bucket's logging on, into the bucket `logs` under its own name.
+pub(crate) fn log(cloud: &LocalCloud, bucket: &str) -> Result<(), Failure> {
+    let (source, target) = (BucketName::new(bucket), BucketName::new(LOGS));
+    ensure_bucket(cloud, &source)?;
+    ensure_bucket(cloud, &target)?;
+    let on = cloud.access_logs().turn_on(&source, &target, &format!("{bucket}/"));
+    on.map_err(|error| Failure::environment(format!("the logging of {bucket}"), error))
 }

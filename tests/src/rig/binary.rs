@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 const THUMBNAIL: &str = "brigade-thumbnail";
 const CLEANUP: &str = "brigade-cleanup";
+const COMPACT: &str = "brigade-compact";
 const DEDUPE: &str = "brigade-dedupe";
 const DEFECTIVE: &str = "brigade-thumbnail-that-panics";
 
@@ -29,6 +30,11 @@ pub fn cleanup() -> PathBuf {
     DIRECTORY.join(file(CLEANUP))
 }
 
+/// The compaction function that is deployed.
+pub fn compact() -> PathBuf {
+    DIRECTORY.join(file(COMPACT))
+}
+
 /// The thumbnail function with the defect that keys with `panic` in them make it panic.
 pub fn defective() -> PathBuf {
     DIRECTORY.join(file(DEFECTIVE))
@@ -48,7 +54,9 @@ fn built() -> PathBuf {
     let sources =
         |function: &str| newest(&root.join("shared/src")).max(newest(&root.join("functions").join(function).join("src")));
     let old = |(name, function): &(&str, &str)| changed(&directory.join(file(name))) < sources(function);
-    if [(THUMBNAIL, "thumbnail"), (DEFECTIVE, "thumbnail"), (CLEANUP, "cleanup"), (DEDUPE, "dedupe")].iter().any(old) {
+    let functions =
+        [(THUMBNAIL, "thumbnail"), (DEFECTIVE, "thumbnail"), (CLEANUP, "cleanup"), (COMPACT, "compact"), (DEDUPE, "dedupe")];
+    if functions.iter().any(old) {
         eprintln!("the functions' binaries are missing or older than their sources: building them");
         build(&root, &directory);
     }

@@ -86,7 +86,7 @@ async fn change_all(store: &EmbeddedStore, mut random: fastrand::Rng) -> Vec<Obj
             0 => drop(store.delete(&at, Delete::default()).await.unwrap()),
             n => drop(store.put(&at, vec![b'x'; n as usize].into(), PutOptions::default()).await.unwrap()),
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     std::mem::take(&mut *told_of.lock().unwrap())
 }
@@ -133,21 +133,32 @@ async fn kill_again_and_again(cloud: &LocalCloud, mut events: HostEvents) -> u32
 async fn a_fifo_consumer_gets_each_newest_change_once_whatever_is_killed() {
     let cloud = cloud().start().await.unwrap();
     let wired = lay(&cloud).await;
-    let events = change_all(&cloud.store(), fastrand::Rng::with_seed(7)).await;
-    deliver_again(&cloud, &events, fastrand::Rng::with_seed(8));
     let hosted = cloud.host().events();
     let mapping =
         MappingSpec { batch_size: 60, window: Duration::from_secs(1), ..MappingSpec::new(&wired.queue_arn, FUNCTION) };
     cloud.host().map(mapping).unwrap();
 
+    // All at once: changes, kills, and the consumer.
+    let (changed, all_changed) = tokio::sync::oneshot::channel();
+    let changes = async {
+        let events = change_all(&cloud.store(), fastrand::Rng::with_seed(7)).await;
+        deliver_again(&cloud, &events, fastrand::Rng::with_seed(8));
+        changed.send(()).unwrap();
+        events
+    };
     let mut delivered = Vec::new();
     let rest = async {
+        let mut all_changed = all_changed;
+        while all_changed.try_recv().is_err() {
+            consume(&cloud, &mut delivered).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         while cloud.idle(&[QUEUE], Duration::from_millis(200)).await.is_err() {
             consume(&cloud, &mut delivered).await;
         }
     };
     let kills = tokio::time::timeout(PATIENCE, kill_again_and_again(&cloud, hosted));
-    let (rested, killed) = tokio::join!(tokio::time::timeout(PATIENCE, rest), kills);
+    let (events, rested, killed) = tokio::join!(changes, tokio::time::timeout(PATIENCE, rest), kills);
     let depths: Vec<_> = [QUEUE, "dedupe-dlq", "dedupe-parked", TARGET].map(|q| cloud.queues().depth(q).unwrap()).into();
     assert!(rested.is_ok(), "not at rest: {depths:?}");
     let killed = killed.unwrap();
