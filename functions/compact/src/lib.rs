@@ -27,6 +27,7 @@
 mod columns;
 mod compactor;
 mod config;
+mod directory;
 mod encode;
 pub mod lines;
 mod partition;
@@ -39,5 +40,6 @@ mod table;
 pub use columns::{Columns, Treatment};
 pub use compactor::{CompactError, Compactor, Counts, FORMAT, Settings};
 pub use config::{COLUMNS, FILE_SIZE, PARTITION, VARIABLES};
+pub use directory::{Directory, Unnamed};
 pub use partition::Interval;
 pub use parts::{InMemory, Part, PartName, Sink, Table};

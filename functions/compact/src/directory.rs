@@ -1,0 +1,89 @@
+//! Parts as files below two folders.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::parts::{Part, PartName, Sink, Table};
+
+/// Writes parts as files. A part gets its name when it is complete, and only if nobody has it: the file that is there already
+/// is the same one, since its name tells what went into it.
+#[derive(Debug)]
+pub struct Directory {
+    records: PathBuf,
+    rejects: PathBuf,
+    /// Parts that were written.
+    pub written: Vec<Part>,
+    /// Parts that were there already.
+    pub existing: Vec<Part>,
+}
+
+impl Directory {
+    /// Records below `table`; rejects beside it, in a folder with `_rejects` behind its name.
+    pub fn new(table: &Path) -> Self {
+        let mut rejects = table.to_path_buf().into_os_string();
+        rejects.push("_rejects");
+        Self { records: table.to_owned(), rejects: rejects.into(), written: Vec::new(), existing: Vec::new() }
+    }
+
+    fn path(&self, name: &PartName) -> PathBuf {
+        match name.table {
+            Table::Records => self.records.join(name.path()),
+            Table::Rejects => self.rejects.join(name.path()),
+        }
+    }
+}
+
+/// A part that has no name yet. Dropped before it is complete, it is removed.
+#[derive(Debug)]
+pub struct Unnamed {
+    file: BufWriter<File>,
+    path: PathBuf,
+}
+
+impl Write for Unnamed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        // After the part has its name, only this second one goes. What can't be removed is left for the user to see.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Sink for Directory {
+    type File = Unnamed;
+
+    fn create(&mut self, name: &PartName) -> io::Result<Unnamed> {
+        let path = self.path(name);
+        let folder = path.parent().unwrap_or(&path);
+        fs::create_dir_all(folder)?;
+        // No glob of `*.parquet` sees it; nobody else has this process's number, on this machine.
+        let path = folder.join(format!(".{}.{}.{:x}", name.file, std::process::id(), machine()));
+        Ok(Unnamed { file: BufWriter::new(File::create(&path)?), path })
+    }
+
+    fn finish(&mut self, part: Part, mut file: Unnamed) -> io::Result<()> {
+        file.flush()?;
+        let path = self.path(&part.name);
+        match fs::hard_link(&file.path, &path) {
+            Ok(()) => self.written.push(part),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.existing.push(part),
+            Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+        }
+        Ok(())
+    }
+}
+
+/// A number that other machines with the same folder are unlikely to have: the seed that this process hashes with.
+fn machine() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(0)
+}
