@@ -111,6 +111,9 @@ fn filled(value: &str) -> String {
         Some(queue) if resources("AWS::SQS::Queue").iter().any(|(name, _)| *name == queue) => {
             "https://sqs.eu-west-1.amazonaws.com/123456789012/queue".to_owned()
         }
+        Some(topic) if resources("AWS::SNS::Topic").iter().any(|(name, _)| *name == topic) => {
+            "arn:aws:sns:eu-west-1:123456789012:topic".to_owned()
+        }
         Some(parameter) => default(parameter),
         None => text,
     };

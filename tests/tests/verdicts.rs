@@ -1,4 +1,4 @@
-//! The corpus of sample events through the thumbnail function itself, on the embedded store: the verdict of every record.
+//! The corpus of sample events through the functions themselves, on the embedded store: the verdict of every record.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use brigade::budget::Deadline;
+use brigade::config::Common;
 use brigade::event::{BucketName, Decoded, Invocation, Message, ObjectEvent, Record};
 use brigade::storage::{Delete, EmbeddedStore, Location, PutOptions, Store};
 use brigade::worker::queue::{Outgoing, QueueError};
-use brigade::worker::{Lines, Pace, Queue, Setup, run_direct, run_job, run_messages, run_schedule};
+use brigade::worker::{Lines, Pace, Queue, Setup, Topic, Worker, run_direct, run_job, run_messages, run_schedule};
+use brigade_cleanup::Cleanup;
 use brigade_thumbnail::samples::{Kind, Light, jpeg, scene};
 use brigade_thumbnail::{Config, Thumbnail};
 use bytes::Bytes;
@@ -47,6 +49,16 @@ impl Queue for Recorded {
 
     async fn set_visibility(&self, _: &str, entries: Vec<(String, u32)>) -> Vec<Result<(), QueueError>> {
         entries.iter().map(|_| Ok(())).collect()
+    }
+}
+
+#[async_trait]
+impl Topic for Recorded {
+    async fn publish(&self, topic_arn: &str, message: Outgoing) -> Result<(), QueueError> {
+        message.check(topic_arn)?;
+        let name = topic_arn.rsplit(':').next().unwrap_or_default();
+        self.0.lock().unwrap().push(format!("  announced to {name}"));
+        Ok(())
     }
 }
 
@@ -94,8 +106,9 @@ fn events(invocation: &Invocation) -> Vec<ObjectEvent> {
     }
 }
 
-/// A world in which every object that the file tells of is there, unless its last event says that it is gone.
-async fn store(events: &[ObjectEvent]) -> EmbeddedStore {
+/// A world in which every object that the file tells of is there, unless its last event says that it is gone; where they are
+/// `made`, with its thumbnails.
+async fn store(events: &[ObjectEvent], made: bool) -> EmbeddedStore {
     let store = EmbeddedStore::new();
     store.create_bucket(&BucketName::new(DERIVED), "eu-central-1").unwrap();
     let image = Bytes::from(jpeg(scene((96, 64), Light::Day), 1, Kind::Baseline).unwrap());
@@ -104,6 +117,11 @@ async fn store(events: &[ObjectEvent]) -> EmbeddedStore {
         // bucket for the function either.
         let _ = store.create_bucket(&event.bucket, "eu-central-1");
         let at = Location::new(event.bucket.clone(), event.key.clone());
+        if made && !event.bucket.as_str().starts_with("arn:") {
+            store.put(&at, image.clone(), PutOptions::default()).await.unwrap();
+            let thumbnail = Thumbnail::new(&config(), Arc::new(store.clone()));
+            thumbnail.handle(event, Deadline::after(Duration::from_secs(60))).await;
+        }
         if event.kind.is_removed() {
             store.delete(&at, Delete::default()).await.unwrap();
         } else if !event.bucket.as_str().starts_with("arn:") {
@@ -126,13 +144,40 @@ fn config() -> Config {
     Config::read(&variables.into_iter().collect()).unwrap()
 }
 
-/// What became of each record, what was sent, and what was answered.
-async fn verdicts(payload: &serde_json::Value, invocation: &Invocation) -> String {
+/// A function on its world.
+struct Subject {
+    worker: Box<dyn Worker>,
+    common: Common,
+    sent: Arc<Recorded>,
+}
+
+async fn thumbnail(events: &[ObjectEvent]) -> Subject {
     let config = config();
-    let worker = Thumbnail::new(&config, Arc::new(store(&events(invocation)).await));
-    let (queue, lines, pace) = (Recorded::default(), Verdicts::default(), Pace::new());
-    let common = &config.common;
-    let setup = Setup { worker: &worker, common, queue: &queue, endpoint: None, pace: &pace, lines: &lines };
+    let worker = Thumbnail::new(&config, Arc::new(store(events, false).await));
+    Subject { worker: Box::new(worker), common: config.common, sent: Arc::default() }
+}
+
+async fn cleanup(events: &[ObjectEvent]) -> Subject {
+    let variables = [
+        ("BRIGADE_INPUT", INPUT),
+        ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}"),
+        ("BRIGADE_ANNOUNCE", "arn:aws:sns:eu-central-1:123456789012:photos"),
+        ("BRIGADE_PARKED", "https://sqs.eu-central-1.amazonaws.com/123456789012/brigade-cleanup-parked"),
+        ("BRIGADE_CONCURRENCY", "1"),
+        ("BRIGADE_LOG", "all"),
+    ];
+    let config = brigade_cleanup::Config::read(&variables.into_iter().collect()).unwrap();
+    let sent = Arc::<Recorded>::default();
+    let worker = Cleanup::new(&config, Arc::new(store(events, true).await), sent.clone());
+    Subject { worker: Box::new(worker), common: config.common, sent }
+}
+
+/// What became of each record, what was sent, and what was answered.
+async fn verdicts(payload: &serde_json::Value, invocation: &Invocation, subject: Subject) -> String {
+    let Subject { worker, common, sent } = subject;
+    let (lines, pace) = (Verdicts::default(), Pace::new());
+    let setup =
+        Setup { worker: worker.as_ref(), common: &common, queue: sent.as_ref(), endpoint: None, pace: &pace, lines: &lines };
     let deadline = Deadline::after(Duration::from_secs(60));
     let now = || datetime!(2026-11-22 10:00:00 UTC);
     let answer = match invocation {
@@ -149,7 +194,8 @@ async fn verdicts(payload: &serde_json::Value, invocation: &Invocation) -> Strin
         Invocation::Scheduled => format!("scheduled: {}", run_schedule(setup, deadline).await.unwrap()),
         Invocation::Refused(malformed) => format!("refused: {malformed}"),
     };
-    let lines = lines.0.into_inner().unwrap().into_iter().chain(queue.0.into_inner().unwrap());
+    let sent = std::mem::take(&mut *sent.0.lock().unwrap());
+    let lines = lines.0.into_inner().unwrap().into_iter().chain(sent);
     lines.chain([format!("  = {answer}")]).collect::<Vec<_>>().join("\n")
 }
 
@@ -161,13 +207,30 @@ fn failures(messages: &[Message], failures: Result<Vec<String>, String>) -> Stri
     }
 }
 
+fn snapshot(name: &str, all: String) {
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!(name, all);
+    });
+}
+
 #[tokio::test]
 async fn every_record_of_the_corpus_has_its_verdict() {
     let mut all = String::new();
     for (name, payload) in corpus() {
-        writeln!(all, "{name}\n{}", verdicts(&payload, &Invocation::from_value(&payload)).await).unwrap();
+        let invocation = Invocation::from_value(&payload);
+        let subject = thumbnail(&events(&invocation)).await;
+        writeln!(all, "{name}\n{}", verdicts(&payload, &invocation, subject).await).unwrap();
     }
-    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
-        insta::assert_snapshot!("verdicts", all);
-    });
+    snapshot("verdicts", all);
+}
+
+#[tokio::test]
+async fn every_record_of_the_corpus_has_its_verdict_of_cleanup() {
+    let mut all = String::new();
+    for (name, payload) in corpus() {
+        let invocation = Invocation::from_value(&payload);
+        let subject = cleanup(&events(&invocation)).await;
+        writeln!(all, "{name}\n{}", verdicts(&payload, &invocation, subject).await).unwrap();
+    }
+    snapshot("verdicts-cleanup", all);
 }

@@ -67,7 +67,7 @@ const GENERATION: Variable = Variable {
 pub const VARIABLES: &[Variable] = &[OUTPUT, SIZES, FIT, FORMAT, QUALITY, ENLARGE, CACHE_CONTROL, LIMITS, GENERATION];
 
 /// Raised when a release makes other bytes of the same source and settings.
-const PIPELINE: u32 = 1;
+const PIPELINE: u32 = 2;
 /// Sizes that one source may have.
 const MAX_SIZES: usize = 16;
 /// What the process itself needs: code, clients, buffers.

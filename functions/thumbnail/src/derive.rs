@@ -1,6 +1,8 @@
 //! `f`: from a source object to its thumbnails, for the reconcile loop.
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use brigade::budget::Memory;
 use brigade::config::Common;
 use brigade::derived::{ConfigId, Derive, Fill, Made, MakeError, Output, Template};
@@ -129,6 +131,10 @@ impl Thumbnails {
             "height": rendered.height,
             "has_alpha": rendered.has_alpha,
             "orientation": rendered.orientation,
+            "profile": rendered.profile.code(),
+            "warnings": rendered.warnings(),
+            "dominant": rendered.placeholder.dominant_hex(),
+            "thumbhash": STANDARD.encode(&rendered.placeholder.thumbhash),
         }));
         let outputs = rendered.outputs.into_iter().map(|output| Output {
             segment: self.template.segment(Fill { size: output.size, ext: output.ext, version }),

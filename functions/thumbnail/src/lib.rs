@@ -24,8 +24,9 @@ pub use config::{
     parse_quality, parse_sizes,
 };
 
-/// The families of events that it takes: what a subscription lets through to its queue.
-pub const EVENTS: &[&str] = &["ObjectCreated", "ObjectRemoved", "LifecycleExpiration"];
+/// The families of events that it works on; a subscription need deliver no others. Removals are cleanup's: where it isn't
+/// deployed they may be delivered here too, and what has no source goes all the same.
+pub const EVENTS: &[&str] = &["ObjectCreated"];
 
 /// The thumbnail function on some store.
 pub struct Thumbnail {

@@ -1,6 +1,12 @@
 //! What a source may allocate, counted by the allocator. One test, since the count is the process's.
 
-#![expect(clippy::expect_used, reason = "the functions around the tests are tests too")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "the functions around the tests are tests too")]
+
+#[path = "kinds/list.rs"]
+#[expect(dead_code, reason = "what must be seen in them is checked elsewhere")]
+mod list;
+#[path = "kinds/make/mod.rs"]
+mod make;
 
 use brigade_thumbnail::pixels::{Enlarge, Fit, Format, Limits, Settings, memory_estimate, peek, render};
 use brigade_thumbnail::samples::{Kind, Light, encode, jpeg, scene};
@@ -11,6 +17,8 @@ use peak_alloc::PeakAlloc;
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const MB: usize = 1 << 20;
+/// What a picture may hold in these tests.
+const LIMIT: u64 = 128 << 20;
 
 fn settings(limits: Limits) -> Settings {
     Settings { sizes: vec![256, 128], fit: Fit::Inside, format: Format::Auto, quality: 80, enlarge: Enlarge::Never, limits }
@@ -81,4 +89,27 @@ fn no_source_allocates_more_than_its_header_admits() {
         assert!(bytes as u64 <= estimate, "{name}: {bytes} bytes at the peak, {estimate} estimated");
         assert!(estimate <= 8 * bytes as u64 + MB as u64 * 30, "{name}: an estimate of {estimate} for {bytes}");
     }
+    every_kind_stays_within_what_its_header_admits();
+}
+
+/// Small pictures have small estimates, so that whatever a decoder takes beside them shows here.
+fn every_kind_stays_within_what_its_header_admits() {
+    let settings = settings(Limits { bytes: 100_000_000, pixels: 100_000_000, frames: 1000, memory: LIMIT });
+    let mut most = (0, String::new());
+    for kind in list::GOOD.iter() {
+        let header = peek(&kind.bytes).expect("a header").expect("a whole header");
+        let estimate = memory_estimate(&header, &settings);
+        let (bytes, outcome) = peak(&kind.bytes, &settings);
+        assert_eq!(outcome, "ok", "{}", kind.name);
+        assert!(bytes as u64 <= estimate, "{}: {bytes} bytes at the peak, {estimate} estimated", kind.name);
+        most = most.max((bytes, kind.name.clone()));
+    }
+    for kind in list::BAD.iter() {
+        let (bytes, outcome) = peak(&kind.bytes, &settings);
+        assert_eq!(outcome, kind.code, "{}", kind.name);
+        // A profile inflates up to its limit, in a vector that grows by doubling; all else is told from the header.
+        assert!(bytes <= 16 * MB, "{}: {bytes} bytes at the peak for a reject", kind.name);
+        most = most.max((bytes, kind.name.clone()));
+    }
+    eprintln!("of all small kinds the most is {} bytes, by {}", most.0, most.1);
 }

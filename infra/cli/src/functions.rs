@@ -14,7 +14,9 @@ pub(crate) struct Function {
     pub(crate) variables: &'static [Variable],
     /// Reads a configuration as the function does at its cold start.
     pub(crate) check: fn(&Environment) -> Result<Computed, Mistakes>,
-    /// What it is told on this machine, beside its parking queue.
+    /// The families of events that its subscription lets through.
+    pub(crate) events: &'static [&'static str],
+    /// What it is told on this machine, beside its parking queue and the topic that it announces to.
     pub(crate) local: &'static [(&'static str, &'static str)],
 }
 
@@ -22,13 +24,23 @@ pub(crate) struct Function {
 pub(crate) type Computed = Vec<(&'static str, String)>;
 
 /// All of them.
-pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL];
+pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL, CLEANUP];
 
 pub(crate) const THUMBNAIL: Function = Function {
     name: "thumbnail",
     package: "brigade-thumbnail",
     variables: brigade_thumbnail::VARIABLES,
     check: check_thumbnail,
+    events: brigade_thumbnail::EVENTS,
+    local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
+};
+
+pub(crate) const CLEANUP: Function = Function {
+    name: "cleanup",
+    package: "brigade-cleanup",
+    variables: brigade_cleanup::VARIABLES,
+    check: check_cleanup,
+    events: brigade_cleanup::EVENTS,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
 };
 
@@ -43,6 +55,11 @@ impl Function {
 pub(crate) fn parser() -> impl TypedValueParser<Value = &'static Function> {
     PossibleValuesParser::new(FUNCTIONS.iter().map(|function| function.name))
         .try_map(|name| FUNCTIONS.iter().find(|function| function.name == name).ok_or("no such function"))
+}
+
+fn check_cleanup(environment: &Environment) -> Result<Computed, Mistakes> {
+    let config = brigade_cleanup::Config::read(environment)?;
+    Ok(vec![("BRIGADE_CONCURRENCY", config.common.concurrency.to_string())])
 }
 
 fn check_thumbnail(environment: &Environment) -> Result<Computed, Mistakes> {

@@ -13,6 +13,7 @@ mod logs;
 mod names;
 mod print;
 mod stage;
+mod sweep;
 mod thumbnail;
 mod up;
 
@@ -40,6 +41,7 @@ enum Command {
     Demo(demo::Arguments),
     Invoke(invoke::Arguments),
     Logs(logs::Arguments),
+    Sweep(sweep::Arguments),
     Thumbnail(thumbnail::Arguments),
     Up(up::Arguments),
 }
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => waiting(demo::run(&arguments)),
         Command::Invoke(arguments) => waiting(invoke::run(&arguments)),
         Command::Logs(arguments) => logs::run(&arguments),
+        Command::Sweep(arguments) => waiting(sweep::run(&arguments)),
         Command::Thumbnail(arguments) => thumbnail::run(&arguments),
         Command::Up(arguments) => waiting(up::run(&arguments)),
     };

@@ -18,6 +18,9 @@ const MEMORY_MB: u32 = 1024;
 /// A debug binary on a busy machine needs seconds for its start.
 const READY: Duration = Duration::from_secs(60);
 
+/// Its value is known when the path is laid.
+const ANNOUNCE: &str = "BRIGADE_ANNOUNCE";
+
 /// Variables of a function by name.
 pub(crate) type Variables = BTreeMap<String, String>;
 
@@ -75,7 +78,8 @@ pub(crate) async fn connect(
     derived: Option<BucketName>,
 ) -> Result<Wired, Failure> {
     let topic = format!("{source}-changes");
-    let wire = Wire { derived, ..Wire::new(source.as_str(), topic, function.package) };
+    let families = function.events.iter().map(|family| (*family).to_owned()).collect();
+    let wire = Wire { derived, families, ..Wire::new(source.as_str(), topic, function.package) };
     cloud.connect(&wire).await.map_err(|error| Failure::environment(format!("the path from {source}"), error))
 }
 
@@ -88,6 +92,9 @@ pub(crate) async fn start(
     wired: &Wired,
 ) -> Result<(), Failure> {
     variables.entry("BRIGADE_PARKED".to_owned()).or_insert_with(|| wired.parked_url.clone());
+    if function.declared().any(|variable| variable.name == ANNOUNCE) {
+        variables.entry(ANNOUNCE.to_owned()).or_insert_with(|| wired.topic_arn.clone());
+    }
     environment(function, &variables)?;
     let spec = FunctionSpec { environment: variables, memory_mb: MEMORY_MB, ..FunctionSpec::new(function.package, program) };
     let started = async {

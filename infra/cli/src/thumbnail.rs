@@ -26,10 +26,11 @@ const MAX_JOBS: usize = 64;
 
 /// Make thumbnails of local files, with the same core as the function.
 ///
-/// Prints one line of JSON for each file, in the order given: `file`, `format`, `width` and `height` (upright) and
-/// `outputs`, or `file` and `reject` with its `code`. The outputs are DIR/<file name>/<size>.<ext>; where two files
-/// have the same name, the later ones get DIR/<file name>~2/ and so on. The exit code is 0 when each file got one of
-/// the two; a file that can't be read gets a line with `error`, the others are still done, and the exit code is 3.
+/// Prints one line of JSON for each file, in the order given: `file`, `format`, `width` and `height` (upright),
+/// `outputs`, `profile` (what became of the colour profile), `warnings` and `dominant` (a colour), or `file` and
+/// `reject` with its `code`. The outputs are DIR/<file name>/<size>.<ext>; where two files have the same name, the
+/// later ones get DIR/<file name>~2/ and so on. The exit code is 0 when each file got one of the two; a file that
+/// can't be read gets a line with `error`, the others are still done, and the exit code is 3.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade thumbnail photos/*.jpg\n  \
     brigade thumbnail --sizes 64,1024 --fit cover --format webp --out small --jobs 4 *.png")]
@@ -171,6 +172,8 @@ fn line(file: &Path, folder: &Path, settings: &Settings) -> Value {
             Ok(outputs) => json!({
                 "file": name, "format": rendered.format.to_string(),
                 "width": rendered.width, "height": rendered.height, "outputs": outputs,
+                "profile": rendered.profile.code(), "warnings": rendered.warnings(),
+                "dominant": rendered.placeholder.dominant_hex(),
             }),
         },
     }

@@ -103,6 +103,9 @@ fn invoke_tells_failures_by_its_exit_code() {
         let output = brigade("invoke").arg("thumbnail").arg(&file).output().unwrap();
         assert_eq!(code(&output), expected, "{}: {}{}", file.display(), text(&output.stdout), text(&output.stderr));
     }
+    let removal = brigade("invoke").args(["cleanup", "--json"]).arg(event("s3-delete.json")).output().unwrap();
+    assert_eq!(code(&removal), 0, "{}", text(&removal.stderr));
+    assert_eq!(lines(&removal)[0]["records"][0]["function"], "cleanup");
     let absent = brigade("invoke").args(["thumbnail", "absent.json"]).output().unwrap();
     assert_eq!(code(&absent), 3);
     let nobody =

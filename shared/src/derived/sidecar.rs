@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The format that this version writes. It reads this one and the one before.
-pub const SIDECAR_VERSION: u32 = 1;
+///
+/// 1: the first. 2: `about` tells what became of the colour profile, warnings, and a placeholder. A worker that meets a
+/// higher one yields, so that during a deployment the older version does not undo what the newer one has made.
+pub const SIDECAR_VERSION: u32 = 2;
 
 /// A sidecar longer than this is not ours.
 pub(super) const MAX_BYTES: u64 = 256 * 1024;
@@ -89,5 +92,26 @@ impl Sidecar {
             v: u32,
         }
         serde_json::from_slice::<Version>(bytes).ok().map(|version| version.v)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each version that was ever written, as it was stored.
+    const STORED: [(u32, &str); 2] =
+        [(1, include_str!("fixtures/sidecar-v1.json")), (2, include_str!("fixtures/sidecar-v2.json"))];
+
+    #[test]
+    fn this_version_and_the_one_before_are_read_and_kept_as_they_are() {
+        for (version, text) in STORED.into_iter().filter(|(version, _)| version + 1 >= SIDECAR_VERSION) {
+            let sidecar = Sidecar::parse(text.as_bytes()).unwrap();
+            assert_eq!((sidecar.v, Sidecar::version_of(text.as_bytes())), (version, Some(version)));
+            assert_eq!((sidecar.source.bucket.as_str(), sidecar.source.key.as_str()), ("photos", "uploads/old photo.jpg"));
+            assert_eq!(sidecar.outputs.first().and_then(|output| output.about.get("width")), Some(&Value::from(128)));
+            assert_eq!(String::from_utf8(sidecar.to_bytes()).unwrap(), text);
+        }
+        assert!(STORED.iter().any(|(version, _)| *version == SIDECAR_VERSION), "a fixture of what is written now");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 const THUMBNAIL: &str = "brigade-thumbnail";
+const CLEANUP: &str = "brigade-cleanup";
 const DEFECTIVE: &str = "brigade-thumbnail-that-panics";
 
 /// The directory of the binaries, target/PROFILE.
@@ -17,7 +18,12 @@ pub fn thumbnail() -> PathBuf {
     DIRECTORY.join(file(THUMBNAIL))
 }
 
-/// The same function with the defect that keys with `panic` in them make it panic.
+/// The cleanup function that is deployed.
+pub fn cleanup() -> PathBuf {
+    DIRECTORY.join(file(CLEANUP))
+}
+
+/// The thumbnail function with the defect that keys with `panic` in them make it panic.
 pub fn defective() -> PathBuf {
     DIRECTORY.join(file(DEFECTIVE))
 }
@@ -33,8 +39,10 @@ fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let directory = test.parent().and_then(Path::parent).unwrap().to_owned();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let sources = newest(&root.join("shared/src")).max(newest(&root.join("functions/thumbnail/src")));
-    if [THUMBNAIL, DEFECTIVE].iter().any(|name| changed(&directory.join(file(name))) < sources) {
+    let sources =
+        |function: &str| newest(&root.join("shared/src")).max(newest(&root.join("functions").join(function).join("src")));
+    let old = |(name, function): &(&str, &str)| changed(&directory.join(file(name))) < sources(function);
+    if [(THUMBNAIL, "thumbnail"), (DEFECTIVE, "thumbnail"), (CLEANUP, "cleanup")].iter().any(old) {
         eprintln!("the functions' binaries are missing or older than their sources: building them");
         build(&root, &directory);
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail like tests do")]
 
 mod binary;
+mod cleanup;
 mod expected;
 mod invoke;
 
@@ -24,7 +25,8 @@ use brigade_thumbnail::Config;
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-pub use self::binary::{defective, thumbnail};
+pub use self::binary::{cleanup, defective, thumbnail};
+pub use self::cleanup::{CLEANUP, CLEANUP_DLQ, CLEANUP_PARKED};
 pub use self::invoke::{Answer, sqs_event};
 
 /// The bucket of the photos.
@@ -61,6 +63,10 @@ pub struct Setting {
     pub max_receive_count: u32,
     /// Messages per invocation.
     pub batch_size: usize,
+    /// The families of events that reach the queue; all where none is named.
+    pub families: Vec<String>,
+    /// How long the test waits for rest, in real time.
+    pub patience: Duration,
 }
 
 impl Default for Setting {
@@ -74,6 +80,8 @@ impl Default for Setting {
             visibility: Duration::from_secs(360),
             max_receive_count: 5,
             batch_size: 10,
+            families: Vec::new(),
+            patience: PATIENCE,
         }
     }
 }
@@ -90,6 +98,7 @@ pub struct Rig {
     pub store: S3Store,
     lines: Arc<Mutex<VecDeque<String>>>,
     batch_size: usize,
+    patience: Duration,
 }
 
 impl Rig {
@@ -117,6 +126,7 @@ impl Rig {
             derived: Some(BucketName::new(DERIVED)),
             visibility: setting.visibility,
             max_receive_count: setting.max_receive_count,
+            families: setting.families.clone(),
             ..Wire::new(SOURCE, "photos-changed", QUEUE)
         };
         let wired = cloud.connect(&wire).await.unwrap();
@@ -127,7 +137,7 @@ impl Rig {
         let store = Clients::at(&cloud.endpoint(), REGION, "test", "test").s3_store(Vec::new());
         let lines = Arc::default();
         tokio::spawn(keep_lines(cloud.host().events(), Arc::clone(&lines)));
-        (Self { cloud, wired, config, store, lines, batch_size: setting.batch_size }, spec)
+        (Self { cloud, wired, config, store, lines, batch_size: setting.batch_size, patience: setting.patience }, spec)
     }
 
     /// Lets messages flow from the queue to the function.
@@ -149,7 +159,12 @@ impl Rig {
 
     /// Waits until all changes are announced and the queue holds nothing, in any state.
     pub async fn rest(&self) {
-        if let Err(error) = self.cloud.idle(&[QUEUE], PATIENCE).await {
+        self.rest_of(&[QUEUE]).await;
+    }
+
+    /// [`Rig::rest`] of several queues.
+    pub async fn rest_of(&self, queues: &[&str]) {
+        if let Err(error) = self.cloud.idle(queues, self.patience).await {
             self.fail(&error.to_string());
         }
     }

@@ -7,9 +7,11 @@
 )]
 
 mod batches;
+mod cleanup;
 mod crashes;
 mod faults;
 mod photos;
 mod refusals;
 mod start;
+mod storm;
 mod world;

@@ -21,7 +21,7 @@ use brigade::verdict::Verdict;
 use futures::future::join_all;
 
 use self::search::{Range, Search, Sighting};
-use crate::{Cleanup, How};
+use crate::{Cleanup, How, OnDelete};
 
 /// The code of what a sweep was not allowed to remove.
 pub(crate) const BRAKE: &str = "over-max-deletes";
@@ -116,16 +116,22 @@ impl Cleanup {
         let mut summary = Summary::default();
         if order.apply {
             let count = self.count(&ranges, &start, &|| false, watch).await?;
-            if count.orphaned > order.max_deletes {
+            if self.brakes(count.orphaned, order.max_deletes) {
                 return Ok(Summary { looked: count.looked, over: Some(count.orphaned), ..summary });
             }
         }
         let clean = Clean { plan_only: !order.apply, max_deletes: order.max_deletes, until: None, deadline: None };
         self.clean_all(&ranges, &start, clean, &mut summary, watch).await?;
-        if !order.apply && summary.objects > order.max_deletes {
+        if !order.apply && self.brakes(summary.objects, order.max_deletes) {
             summary.over = Some(summary.objects);
         }
         Ok(summary)
+    }
+
+    /// Too much for one sweep. A listing doesn't show what is withdrawn already, so with `tag` nothing can be counted before:
+    /// there the sweep ends at the limit, and what it did can be undone.
+    fn brakes(&self, objects: u64, max_deletes: u64) -> bool {
+        self.on_delete == OnDelete::Delete && objects > max_deletes
     }
 
     /// Whether any of the function's derived objects can be below this place.

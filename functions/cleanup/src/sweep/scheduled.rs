@@ -38,7 +38,7 @@ impl Cleanup {
         let start = self.start(&ranges, at.as_ref()).await?;
         let least = deadline.left() * (100 - COUNTING) / 100;
         let count = self.count(&ranges, &start, &|| deadline.left() < least, &mut Unwatched).await?;
-        if count.orphaned > self.max_deletes {
+        if self.brakes(count.orphaned, self.max_deletes) {
             summary.looked = count.looked;
             let detail = format!(
                 "{} derived objects have no source, more than BRIGADE_MAX_DELETES={}: nothing was removed. If that is right, \

@@ -55,7 +55,7 @@ fn jpeg(picture: &Picture, quality: u8) -> Result<Bytes, String> {
     let colour = match picture.layout {
         Layout::Gray => ColorType::Luma,
         Layout::Rgb => ColorType::Rgb,
-        Layout::GrayAlpha | Layout::Rgba => return Err("a JPEG has no alpha".to_owned()),
+        layout => return Err(format!("a JPEG has no {layout:?}")),
     };
     let mut out = Vec::new();
     let mut encoder = Encoder::new(&mut out, quality.clamp(1, 100));
@@ -76,6 +76,7 @@ fn png(picture: &Picture) -> Result<Bytes, String> {
         Layout::GrayAlpha => png::ColorType::GrayscaleAlpha,
         Layout::Rgb => png::ColorType::Rgb,
         Layout::Rgba => png::ColorType::Rgba,
+        Layout::Cmyk => return Err("a PNG has no inks".to_owned()),
     });
     encoder.set_compression(png::Compression::Balanced);
     let mut writer = encoder.write_header().map_err(|e| e.to_string())?;
@@ -90,6 +91,7 @@ fn webp(picture: &Picture) -> Result<Bytes, String> {
         Layout::GrayAlpha => ExtendedColorType::La8,
         Layout::Rgb => ExtendedColorType::Rgb8,
         Layout::Rgba => ExtendedColorType::Rgba8,
+        Layout::Cmyk => return Err("a WebP has no inks".to_owned()),
     };
     let mut out = Vec::new();
     WebPEncoder::new_lossless(&mut out)

@@ -3,6 +3,7 @@
 //! Reads single numbers at offsets and follows nothing: no recursion, no allocation, no loop without a bound.
 
 use super::at::{be16, be32, le16, le32};
+use std::ops::Range;
 
 /// Entries of one directory that are looked at.
 const MAX_ENTRIES: u64 = 4096;
@@ -62,11 +63,43 @@ impl<'a> Tiff<'a> {
 
     /// The first value of `tag` in the directory at `ifd`, when it is a whole number.
     pub(super) fn number(&self, ifd: u64, tag: u16) -> Option<u64> {
+        self.value(self.entry(ifd, tag)?)
+    }
+
+    /// Where the value of `tag` in the directory at `ifd` is, for values that are bytes or short integers.
+    pub(super) fn place(&self, ifd: u64, tag: u16) -> Option<Range<usize>> {
+        let entry = self.entry(ifd, tag)?;
+        let size = match self.u16(entry + 2)? {
+            1 | 2 | 6 | 7 => 1,
+            3 => 2,
+            _ => return None,
+        };
+        let (count, at) = self.extent(entry, size)?;
+        let start = usize::try_from(at).ok()?;
+        Some(start..start.checked_add(usize::try_from(count.checked_mul(size)?).ok()?)?)
+    }
+
+    /// Where the first value of `tag` stands, when that is a short integer.
+    pub(super) fn short_at(&self, ifd: u64, tag: u16) -> Option<usize> {
+        self.place(ifd, tag).filter(|place| place.len() >= 2).map(|place| place.start)
+    }
+
+    /// A short integer in the file's byte order.
+    pub(super) fn short(&self, at: usize) -> Option<u16> {
+        self.u16(at as u64)
+    }
+
+    pub(super) fn is_big_endian(&self) -> bool {
+        self.big_endian
+    }
+
+    /// Offset of the entry of `tag`.
+    fn entry(&self, ifd: u64, tag: u16) -> Option<u64> {
         let (count, entries, entry) = self.shape(ifd)?;
         for index in 0..count.min(MAX_ENTRIES) {
             let at = entries.checked_add(index * entry)?;
             if self.u16(at)? == tag {
-                return self.value(at);
+                return Some(at);
             }
         }
         None
@@ -90,6 +123,17 @@ impl<'a> Tiff<'a> {
             16 | 18 => 8,
             _ => return None,
         };
+        let (_, at) = self.extent(entry, size)?;
+        match size {
+            1 => self.bytes.get(usize::try_from(at).ok()?).map(|byte| u64::from(*byte)),
+            2 => self.u16(at).map(u64::from),
+            4 => self.u32(at).map(u64::from),
+            _ => self.u64(at),
+        }
+    }
+
+    /// Number of values of an entry, `size` bytes each, and the offset of the first.
+    fn extent(&self, entry: u64, size: u64) -> Option<(u64, u64)> {
         let (count, inline, room) =
             if self.wide { (self.u64(entry + 4)?, entry + 12, 8) } else { (u64::from(self.u32(entry + 4)?), entry + 8, 4) };
         let fits = count.checked_mul(size)? <= room;
@@ -98,12 +142,7 @@ impl<'a> Tiff<'a> {
             (false, true) => self.u64(inline)?,
             (false, false) => u64::from(self.u32(inline)?),
         };
-        match size {
-            1 => self.bytes.get(usize::try_from(at).ok()?).map(|byte| u64::from(*byte)),
-            2 => self.u16(at).map(u64::from),
-            4 => self.u32(at).map(u64::from),
-            _ => self.u64(at),
-        }
+        Some((count, at))
     }
 
     fn u16(&self, at: u64) -> Option<u16> {

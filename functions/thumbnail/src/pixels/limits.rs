@@ -2,7 +2,7 @@
 
 use super::decode::jpeg::{self, Reduction};
 use super::fit::Plan;
-use super::header::{Coding, Header};
+use super::header::{Coding, Embedded, Header};
 use super::reject::Reject;
 use super::settings::{Fit, Settings};
 use super::sniff::SourceFormat;
@@ -39,6 +39,7 @@ impl Limits {
         {
             return Err(Reject::TooManyScans { scans: frame.scans, limit: MAX_SCANS });
         }
+        header.profile.as_ref().map_or(Ok(()), Embedded::check)?;
         let bytes = memory_estimate(header, settings);
         if bytes > self.memory {
             return Err(Reject::TooMuchMemory { bytes, limit: self.memory });
@@ -52,6 +53,7 @@ impl Limits {
 /// admission, not a measurement.
 pub fn memory_estimate(header: &Header, settings: &Settings) -> u64 {
     const FIXED: u64 = 1 << 20;
+    const PROFILE_FIXED: u64 = 4 << 20;
     // A header may claim anything; a million million pixels is more than any memory, and what follows can't overflow.
     let pixels = (u64::from(header.width) * u64::from(header.height)).min(1 << 40);
     let depth = u64::from(header.depth.div_ceil(8).max(1));
@@ -68,15 +70,22 @@ pub fn memory_estimate(header: &Header, settings: &Settings) -> u64 {
         (_, SourceFormat::Webp) => pixels * 8,
         // A frame that does not fill the screen is decoded on its own, then placed.
         (_, SourceFormat::Gif) => pixels * 8,
-        // The decoder holds the raw samples and copies them out.
-        (_, SourceFormat::Tiff) => pixels * channels.max(3) * depth * 2,
+        // All samples as they are stored, one strip or tile of them once more, and the pixels made of them.
+        (Coding::Tiff(samples), _) => pixels * (2 * samples.count as u64 * depth + channels),
         (_, _) => pixels * channels,
     };
     let outputs: u64 = settings.sizes.iter().map(|size| canvas(header, settings, *size) * 4).sum();
     let widest = settings.sizes.iter().map(|size| canvas(header, settings, *size)).max().unwrap_or(0);
     // Resizing holds its source with multiplied alpha where there is alpha, and a band of half-resized rows.
     let alpha = if matches!(header.channels, 2 | 4) { pixels * channels } else { 0 };
-    decode.saturating_add(alpha).saturating_add(outputs).saturating_add(widest * 12).saturating_add(FIXED)
+    // A profile as it is stored, as tables, and as the grid that those are turned into.
+    let profile = header.profile.as_ref().map_or(0, |profile| 6 * profile.most() + PROFILE_FIXED);
+    decode
+        .saturating_add(alpha)
+        .saturating_add(profile)
+        .saturating_add(outputs)
+        .saturating_add(widest * 12)
+        .saturating_add(FIXED)
 }
 
 /// Pixels of the output of one size.

@@ -9,9 +9,11 @@
 //! 2. [`peek`] reads the header by hand, without allocating for pixels.
 //! 3. [`Limits`] are checked against that header. Only what passes reaches a decoder.
 //! 4. The decoder makes a picture, a JPEG already at reduced scale (`decode::jpeg` is the one door to that engine).
-//! 5. Each size is cut and resized, orientation is applied, and the result is encoded without any metadata.
+//! 5. Each size is cut and resized, its colours become sRGB, orientation is applied, and the result is encoded without
+//!    any metadata.
 
 mod at;
+mod colour;
 mod decode;
 mod encode;
 mod fit;
@@ -20,14 +22,18 @@ mod ifd;
 mod limits;
 mod orient;
 mod picture;
+mod placeholder;
 mod reject;
 mod render;
 mod resize;
 mod settings;
 mod sniff;
+mod thumbhash;
 
-pub use header::{Header, peek};
+pub use colour::Profile;
+pub use header::{Header, MAX_PROFILE, peek};
 pub use limits::{Limits, MAX_SCANS, memory_estimate};
+pub use placeholder::Placeholder;
 pub use reject::Reject;
 pub use render::{Output, Rendered, render};
 pub use settings::{Enlarge, Fit, Format, SIZE_RANGE, Settings};

@@ -7,6 +7,8 @@ pub(super) enum Layout {
     GrayAlpha,
     Rgb,
     Rgba,
+    /// Amounts of ink, 0 for none: a source's, never an output's.
+    Cmyk,
 }
 
 impl Layout {
@@ -15,7 +17,7 @@ impl Layout {
             Self::Gray => 1,
             Self::GrayAlpha => 2,
             Self::Rgb => 3,
-            Self::Rgba => 4,
+            Self::Rgba | Self::Cmyk => 4,
         }
     }
 
@@ -27,6 +29,7 @@ impl Layout {
         match self {
             Self::Gray | Self::GrayAlpha => Self::Gray,
             Self::Rgb | Self::Rgba => Self::Rgb,
+            Self::Cmyk => Self::Cmyk,
         }
     }
 }
@@ -92,7 +95,7 @@ impl Picture {
         let layout = match self.layout {
             Layout::Gray => Layout::GrayAlpha,
             Layout::Rgb => Layout::Rgba,
-            Layout::GrayAlpha | Layout::Rgba => return self,
+            Layout::GrayAlpha | Layout::Rgba | Layout::Cmyk => return self,
         };
         let mut pixels = Vec::with_capacity(self.pixels.len() / self.layout.channels() * layout.channels());
         for pixel in self.pixels.chunks_exact(self.layout.channels()) {

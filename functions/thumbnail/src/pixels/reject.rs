@@ -61,6 +61,14 @@ pub enum Reject {
         /// The limit in scans.
         limit: u32,
     },
+    /// A colour profile of more bytes than [`MAX_PROFILE`](super::MAX_PROFILE), as stored or inflated.
+    #[error("a colour profile of {bytes} bytes or more, over the limit of {limit}")]
+    ProfileTooLarge {
+        /// Its size in bytes, at least.
+        bytes: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// Decoding would hold more bytes than `Limits::memory`.
     #[error("decoding needs about {bytes} bytes of memory, over the limit of {limit}")]
     TooMuchMemory {
@@ -83,6 +91,7 @@ impl Reject {
             Self::TooManyPixels { .. } => "too-many-pixels",
             Self::TooManyFrames { .. } => "too-many-frames",
             Self::TooManyScans { .. } => "too-many-scans",
+            Self::ProfileTooLarge { .. } => "profile-too-large",
             Self::TooMuchMemory { .. } => "too-much-memory",
         }
     }

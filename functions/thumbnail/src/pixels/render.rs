@@ -1,14 +1,16 @@
 //! One source, all its sizes, from one decode.
 
+use super::colour::{Profile, ToSrgb};
 use super::decode::{self, jpeg::Reduction};
 use super::encode::Target;
 use super::fit::Plan;
 use super::header::{Header, peek};
 use super::orient::orient;
 use super::picture::Picture;
+use super::placeholder::{self, Placeholder};
 use super::reject::Reject;
 use super::resize::resize;
-use super::settings::Settings;
+use super::settings::{Enlarge, Fit, Settings};
 use super::sniff::{SourceFormat, sniff};
 use bytes::Bytes;
 use fast_image_resize::Resizer;
@@ -26,6 +28,10 @@ pub struct Rendered {
     pub has_alpha: bool,
     /// The EXIF orientation that was applied, 1..=8.
     pub orientation: u8,
+    /// What became of the source's colour profile.
+    pub profile: Profile,
+    /// Of the smallest output, before it is padded.
+    pub placeholder: Placeholder,
     /// One for each of `Settings::sizes`, in that order.
     pub outputs: Vec<Output>,
 }
@@ -47,6 +53,16 @@ pub struct Output {
     pub bytes: Bytes,
 }
 
+impl Rendered {
+    /// What somebody may want to know about a source that was rendered nevertheless, each as a sentence.
+    pub fn warnings(&self) -> Vec<String> {
+        match &self.profile {
+            Profile::Ignored(reason) => vec![format!("the colour profile is ignored: {reason}")],
+            Profile::None | Profile::Srgb | Profile::Applied => Vec::new(),
+        }
+    }
+}
+
 /// Makes all thumbnails of one source.
 ///
 /// # Errors
@@ -58,9 +74,14 @@ pub fn render(source: &[u8], settings: &Settings) -> Result<Rendered, Reject> {
     let picture = decode::decode(source, &header, reduction, settings.limits.memory)?;
     let has_alpha = picture.is_see_through();
     let target = Target::choose(settings.format, has_alpha);
-    let outputs = Cascade::new(picture.without_idle_alpha(), &header, settings, target).outputs()?;
+    let picture = picture.without_idle_alpha();
+    let to_srgb = ToSrgb::new(source, header.profile.as_ref(), picture.layout)?;
+    let mut cascade = Cascade::new(picture, &header, settings, target, &to_srgb);
+    let outputs = cascade.outputs()?;
+    let placeholder = cascade.placeholder().map_err(|detail| Reject::corrupt(header.format, detail))?;
     let (width, height) = header.upright_size();
-    Ok(Rendered { format: header.format, width, height, has_alpha, orientation: header.orientation, outputs })
+    let Header { format, orientation, .. } = header;
+    Ok(Rendered { format, width, height, has_alpha, orientation, profile: to_srgb.profile, placeholder, outputs })
 }
 
 /// The header of a source that is within all limits.
@@ -82,17 +103,18 @@ struct Cascade<'a> {
     header: &'a Header,
     settings: &'a Settings,
     target: Target,
+    to_srgb: &'a ToSrgb,
     resizer: Resizer,
-    /// Resized pictures, not yet turned or padded, the smallest last.
+    /// Resized pictures, in the source's own colours, not yet turned or padded, the smallest last.
     made: Vec<Picture>,
 }
 
 impl<'a> Cascade<'a> {
-    fn new(source: Picture, header: &'a Header, settings: &'a Settings, target: Target) -> Self {
-        Self { source, header, settings, target, resizer: Resizer::new(), made: Vec::new() }
+    fn new(source: Picture, header: &'a Header, settings: &'a Settings, target: Target, to_srgb: &'a ToSrgb) -> Self {
+        Self { source, header, settings, target, to_srgb, resizer: Resizer::new(), made: Vec::new() }
     }
 
-    fn outputs(mut self) -> Result<Vec<Output>, Reject> {
+    fn outputs(&mut self) -> Result<Vec<Output>, Reject> {
         let mut order: Vec<usize> = (0..self.settings.sizes.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(self.settings.sizes.get(*index)));
         let mut done: Vec<(usize, Plan, Output)> = Vec::with_capacity(order.len());
@@ -114,7 +136,7 @@ impl<'a> Cascade<'a> {
     fn output(&mut self, size: u32, plan: Plan) -> Result<Output, String> {
         let resized = self.resized(plan)?;
         self.made.push(resized.clone());
-        let upright = orient(resized, self.header.orientation);
+        let upright = orient(self.to_srgb.apply(resized)?, self.header.orientation);
         let canvas = if (upright.width, upright.height) == plan.inner { plan.canvas } else { (plan.canvas.1, plan.canvas.0) };
         let padded = canvas != (upright.width, upright.height);
         let finished = match self.target {
@@ -125,6 +147,14 @@ impl<'a> Cascade<'a> {
         let bytes = self.target.encode(&finished, self.settings.quality)?;
         let (ext, content_type) = (self.target.extension(), self.target.content_type());
         Ok(Output { size, ext, content_type, width: finished.width, height: finished.height, bytes })
+    }
+
+    /// From the smallest output, since a blur needs no more.
+    fn placeholder(&mut self) -> Result<Placeholder, String> {
+        let smallest = self.made.last().unwrap_or(&self.source);
+        let small = Plan::new(smallest.width, smallest.height, placeholder::SIDE, Fit::Inside, Enlarge::Never);
+        let small = resize(&mut self.resizer, smallest, (1.0, 1.0), small.inner)?;
+        Ok(Placeholder::of(orient(self.to_srgb.apply(small)?, self.header.orientation)))
     }
 
     fn resized(&mut self, plan: Plan) -> Result<Picture, String> {

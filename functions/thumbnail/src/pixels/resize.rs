@@ -15,18 +15,17 @@ pub(super) fn resize(
         Layout::Gray => PixelType::U8,
         Layout::GrayAlpha => PixelType::U8x2,
         Layout::Rgb => PixelType::U8x3,
-        Layout::Rgba => PixelType::U8x4,
+        Layout::Rgba | Layout::Cmyk => PixelType::U8x4,
     };
     let (left, crop_width) = centred(source.extent.0, share.0);
     let (top, crop_height) = centred(source.extent.1, share.1);
     let from = ImageRef::new(source.width, source.height, &source.pixels, pixel_type).map_err(|e| e.to_string())?;
     let mut into = Image::new(width, height, pixel_type);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(fast_image_resize::FilterType::Lanczos3)).crop(
-        left,
-        top,
-        crop_width,
-        crop_height,
-    );
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(fast_image_resize::FilterType::Lanczos3))
+        // The fourth ink is no alpha.
+        .use_alpha(source.layout.has_alpha())
+        .crop(left, top, crop_width, crop_height);
     resizer.resize(&from, &mut into, &options).map_err(|e| e.to_string())?;
     Picture::new(width, height, source.layout, into.into_vec()).ok_or_else(|| "resized to another size".to_owned())
 }

@@ -43,7 +43,7 @@ impl std::fmt::Display for SourceFormat {
     }
 }
 
-/// Tells the format of a file from its first bytes; 64 are enough, except for SVG behind a long prologue (1,024).
+/// Tells the format of a file from its first bytes; 64 are enough, except for SVG behind a long prologue (4,096).
 pub(super) fn sniff(bytes: &[u8]) -> Result<SourceFormat, Reject> {
     if bytes.is_empty() {
         return Err(Reject::Empty);
@@ -98,6 +98,8 @@ const FOREIGN: &[(usize, &[u8], &str)] = &[
     (0, b"\xFF\x4F\xFF\x51", "jp2"),
     (0, b"II\xBC\x01", "jxr"),
     (0, b"\0\0\x01\0", "ico"),
+    (0, b"\0\0\x02\0\0\0", "tga"),
+    (0, b"\0\0\x0A\0\0\0", "tga"),
     (0, b"\0\0\x02\0", "cur"),
     (0, b"icns", "icns"),
     (0, b"qoif", "qoi"),
@@ -105,6 +107,15 @@ const FOREIGN: &[(usize, &[u8], &str)] = &[
     (0, b"v/1\x01", "exr"),
     (0, b"#?RADIANCE", "hdr"),
     (0, b"farbfeld", "farbfeld"),
+    (0, b"SIMPLE  =", "fits"),
+    (0, b"\x01\xDA\0", "sgi"),
+    (0, b"\x01\xDA\x01", "sgi"),
+    (0, b"/* XPM */", "xpm"),
+    (0, b"SDPX", "dpx"),
+    (0, b"XPDS", "dpx"),
+    (0, b"\x80\x2A\x5F\xD7", "cineon"),
+    (0, b"\x0A\x05\x01\x08", "pcx"),
+    (0, b"\xFF\xD8\xFF\xF7", "jpeg-ls"),
     (0, b"AT&TFORM", "djvu"),
     (0, b"BPG\xFB", "bpg"),
     (0, b"FUJIFILMCCD-RAW", "raf"),
@@ -147,7 +158,7 @@ fn netpbm(bytes: &[u8]) -> Option<&'static str> {
 /// SVG is text: an optional byte order mark, XML prologue, comments or doctype, then `<svg`.
 fn svg(bytes: &[u8]) -> Option<&'static str> {
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
-    let window = text.get(..1024).unwrap_or(text);
+    let window = text.get(..4096).unwrap_or(text);
     (text.starts_with(b"<") && window.windows(4).any(|four| four.eq_ignore_ascii_case(b"<svg"))).then_some("svg")
 }
 

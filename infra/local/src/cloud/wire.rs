@@ -26,6 +26,8 @@ pub struct Wire {
     pub queue: String,
     /// Event names with the `s3:` prefix.
     pub events: Vec<String>,
+    /// Families of events, such as `ObjectRemoved`, that the topic hands to the queue; all of them where none is named.
+    pub families: Vec<String>,
     /// Filter on the key's beginning, form-encoded as S3 takes it.
     pub prefix: Option<String>,
     /// Filter on the key's end, form-encoded as S3 takes it.
@@ -56,6 +58,7 @@ impl Wire {
             topic: topic.into(),
             queue: queue.into(),
             events: vec!["s3:ObjectCreated:*".to_owned(), "s3:ObjectRemoved:*".to_owned()],
+            families: Vec::new(),
             prefix: None,
             suffix: None,
             envelope: Envelope::Wrapped,
@@ -136,6 +139,11 @@ impl LocalCloud {
         let mut attributes = BTreeMap::new();
         if wire.envelope == Envelope::Raw {
             attributes.insert("RawMessageDelivery".to_owned(), "true".to_owned());
+        }
+        if !wire.families.is_empty() {
+            let prefixes: Vec<_> = wire.families.iter().map(|family| json!({"prefix": format!("{family}:")})).collect();
+            attributes.insert("FilterPolicyScope".to_owned(), "MessageBody".to_owned());
+            attributes.insert("FilterPolicy".to_owned(), json!({"Records": {"eventName": prefixes}}).to_string());
         }
         self.topics.subscribe(&wired.topic_arn, "sqs", &wired.queue_arn, &attributes)?;
         Ok(())

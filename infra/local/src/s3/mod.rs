@@ -85,6 +85,8 @@ pub fn service(
     let (region, account) = (region.into(), account.into());
     let front = Front { store, notifier, region, account: account.clone(), intake: Intake::new(limits) };
     let mut config = S3Config::default();
+    // A client that has met an error signs by the dates of our replies, and the cloud's clock may run far ahead.
+    config.presigned_url_max_skew_time_secs = u32::MAX;
     config.xml_max_body_size = limits.xml;
     config.post_object_max_file_size = u64::try_from(limits.body).unwrap_or(u64::MAX);
     let mut builder = S3ServiceBuilder::new(front);

@@ -37,21 +37,33 @@ impl Reduction {
     }
 }
 
-/// Bytes that [`decode`] holds at its peak: the planes, the picture made of them, and coefficients. The engine hands
-/// rows of coefficients to worker threads through a queue without a bound; in the worst case all of them wait there. A
-/// progressive file holds all its coefficients besides, since each scan refines them.
+/// Bytes that [`decode`] holds at its peak: the planes, the picture made of them, and coefficients: of one row of blocks,
+/// or of a progressive file all, since each scan refines them, and those of one component once more while it is
+/// transformed.
 pub(in super::super) fn memory(frame: &Frame, header: &Header, reduction: Reduction) -> u64 {
     let widest = frame.components.iter().map(|c| u32::from(c.horizontal)).max().unwrap_or(1);
     let tallest = frame.components.iter().map(|c| u32::from(c.vertical)).max().unwrap_or(1);
-    let units = u64::from(header.width.div_ceil(8 * widest)) * u64::from(header.height.div_ceil(8 * tallest));
-    let blocks: u64 = frame.components.iter().map(|c| units * u64::from(c.horizontal) * u64::from(c.vertical)).sum();
-    let planes = blocks * u64::from(reduction.0) * u64::from(reduction.0);
-    let coefficients = blocks * 64 * 2 * if frame.progressive { 2 } else { 1 };
+    let across = u64::from(header.width.div_ceil(8 * widest));
+    let units = across * u64::from(header.height.div_ceil(8 * tallest));
+    let samplings = || frame.components.iter().map(|c| u64::from(c.horizontal) * u64::from(c.vertical));
+    let (together, largest) = (samplings().sum::<u64>(), samplings().max().unwrap_or(1));
+    let planes = units * together * u64::from(reduction.0) * u64::from(reduction.0);
+    let coefficients = 128 * if frame.progressive { units * (together + largest) } else { 2 * across * together };
     let sides = u64::from(reduction.side(header.width)) * u64::from(reduction.side(header.height));
     planes + coefficients + sides * frame.components.len() as u64
 }
 
-/// Decodes to gray or RGB at the given reduction.
+/// Does the engine's work in one thread. By itself it takes one for each component, and hands them rows through a queue
+/// without a bound; in a pool of one it transforms each row before it reads the next.
+fn in_one_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(pool) => pool.install(work),
+        // No thread is to be had at the moment. That says nothing about the file, so the engine tries by itself.
+        Err(_) => work(),
+    }
+}
+
+/// Decodes to gray, RGB or inks at the given reduction.
 pub(in super::super) fn decode(bytes: &[u8], header: &Header, frame: &Frame, reduction: Reduction) -> Result<Picture, Reject> {
     let mut decoder = Decoder::new(bytes);
     decoder.set_color_transform(match frame.colour {
@@ -70,14 +82,18 @@ pub(in super::super) fn decode(bytes: &[u8], header: &Header, frame: &Frame, red
         let request = if wide { (short(width), u16::MAX) } else { (u16::MAX, short(height)) };
         decoder.scale(request.0, request.1).map_err(reject)?;
     }
-    let mut pixels = decoder.decode().map_err(reject)?;
+    let mut pixels = in_one_thread(|| decoder.decode()).map_err(reject)?;
     let info = decoder.info().ok_or_else(|| Reject::corrupt(SourceFormat::Jpeg, "no frame"))?;
     let layout = match info.pixel_format {
         PixelFormat::L8 => Layout::Gray,
         PixelFormat::RGB24 => Layout::Rgb,
         PixelFormat::CMYK32 => {
-            cmyk_to_rgb(&mut pixels, frame.adobe);
-            Layout::Rgb
+            // The engine inverts all four samples, which makes amounts of ink of what Adobe's software stores. A file
+            // without Adobe's marker stores amounts to begin with.
+            if !frame.adobe {
+                pixels.iter_mut().for_each(|sample| *sample = 255 - *sample);
+            }
+            Layout::Cmyk
         }
         PixelFormat::L16 => return Err(Reject::Unsupported { format: "jpeg (lossless)" }),
     };
@@ -88,23 +104,6 @@ pub(in super::super) fn decode(bytes: &[u8], header: &Header, frame: &Frame, red
     let eighths = f64::from(reduction.0) / 8.0;
     picture.extent = (f64::from(header.width) * eighths, f64::from(header.height) * eighths);
     Ok(picture)
-}
-
-/// Turns inks into light, in place, without a colour profile: each ink takes its share of each primary.
-///
-/// The engine inverts all four samples, which makes ink amounts of what Adobe's software stores. A file without
-/// Adobe's marker stores ink amounts to begin with, so that here they arrive as light.
-fn cmyk_to_rgb(pixels: &mut Vec<u8>, adobe: bool) {
-    let count = pixels.len() / 4;
-    let light = |sample: u8| u32::from(if adobe { 255 - sample } else { sample });
-    for index in 0..count {
-        let Some(&[c, m, y, k]) = pixels.get(index * 4..).and_then(|rest| rest.first_chunk::<4>()) else { break };
-        let through = |ink: u8| ((light(ink) * light(k) + 127) / 255) as u8;
-        if let Some(rgb) = pixels.get_mut(index * 3..index * 3 + 3) {
-            rgb.copy_from_slice(&[through(c), through(m), through(y)]);
-        }
-    }
-    pixels.truncate(count * 3);
 }
 
 fn reject(error: Error) -> Reject {

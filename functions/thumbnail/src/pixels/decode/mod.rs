@@ -4,6 +4,7 @@ pub(super) mod jpeg;
 
 mod png;
 mod rest;
+mod tiff;
 
 use super::header::{Coding, Header};
 use super::picture::Picture;
@@ -18,6 +19,7 @@ pub(super) fn decode(bytes: &[u8], header: &Header, reduction: Reduction, memory
     // Decoders are other people's code, and input is hostile: a panic in one is an answer about this file.
     let result = catch_unwind(AssertUnwindSafe(|| match (&header.coding, format) {
         (Coding::Jpeg(frame), _) => jpeg::decode(bytes, header, frame, reduction),
+        (Coding::Tiff(samples), _) => tiff::decode(bytes, header, samples, memory),
         (_, SourceFormat::Png) => png::decode(bytes, header, memory),
         (_, _) => rest::decode(bytes, header, memory),
     }));

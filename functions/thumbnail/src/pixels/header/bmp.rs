@@ -3,7 +3,7 @@
 use super::super::at::{le16, le32};
 use super::super::reject::Reject;
 use super::super::sniff::SourceFormat;
-use super::Header;
+use super::{Embedded, Header};
 
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
     let old = le32(bytes, 14) == Some(12);
@@ -16,5 +16,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
     // A negative height means that rows start at the top.
     let mut header = Header::new(SourceFormat::Bmp, width.max(0).unsigned_abs(), height.unsigned_abs())?;
     header.channels = if bits == 32 { 4 } else { 3 };
+    header.profile = profile(bytes);
     Ok(Some(header))
+}
+
+/// A profile inside the file, of which only the fifth generation of the header tells: its offset counts from that header.
+fn profile(bytes: &[u8]) -> Option<Embedded> {
+    const SECOND_HEADER: usize = 14;
+    let is_embedded = le32(bytes, 14) == Some(124) && le32(bytes, SECOND_HEADER + 56) == Some(u32::from_be_bytes(*b"MBED"));
+    let (offset, size) = (le32(bytes, SECOND_HEADER + 112)?, le32(bytes, SECOND_HEADER + 116)?);
+    let start = SECOND_HEADER.checked_add(offset as usize)?;
+    is_embedded.then(|| Embedded::plain(start..start.saturating_add(size as usize)))
 }

@@ -4,7 +4,8 @@ use super::super::at::{be16, is_at, u8_at};
 use super::super::ifd::exif_orientation;
 use super::super::reject::Reject;
 use super::super::sniff::SourceFormat;
-use super::{Coding, Header};
+use super::{Coding, Embedded, Header};
+use std::ops::Range;
 
 /// The frame header, and how its samples mean colours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub(in super::super) enum Colour {
     Ycck,
 }
 
+/// A segment with a piece of a colour profile begins so; the piece's number and the count of pieces follow.
+const PROFILE: &[u8] = b"ICC_PROFILE\0";
+
 #[derive(Default)]
 struct Walk {
     frame: Option<(Header, Frame)>,
@@ -42,6 +46,8 @@ struct Walk {
     jfif: bool,
     adobe: Option<u8>,
     scans: u32,
+    /// Number, count and place of each piece of the colour profile.
+    profile: Vec<(u8, u8, Range<usize>)>,
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
@@ -70,7 +76,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
                 return Err(Reject::corrupt(SourceFormat::Jpeg, "a scan before the frame header"));
             }
             0xDA => walk.scans = walk.scans.saturating_add(1),
-            0xE0..=0xEF => walk.application(marker, segment.unwrap_or_default()),
+            // What follows the first scan belongs to another picture (a gain map), or to nobody.
+            0xE0..=0xEF if walk.scans == 0 => walk.application(marker, segment.unwrap_or_default(), data + 2),
             _ => {}
         }
     }
@@ -81,11 +88,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
 }
 
 impl Walk {
-    fn application(&mut self, marker: u8, segment: &[u8]) {
+    /// An application segment, and where its data begins in the file.
+    fn application(&mut self, marker: u8, segment: &[u8], at: usize) {
         match marker {
             0xE0 if segment.starts_with(b"JFIF\0") => self.jfif = true,
             0xE1 if segment.starts_with(b"Exif\0\0") && self.orientation.is_none() => {
                 self.orientation = Some(exif_orientation(segment));
+            }
+            0xE2 if segment.starts_with(PROFILE) => {
+                if let (Some(number), Some(count)) = (u8_at(segment, PROFILE.len()), u8_at(segment, PROFILE.len() + 1)) {
+                    self.profile.push((number, count, at + PROFILE.len() + 2..at + segment.len()));
+                }
             }
             0xEE if segment.starts_with(b"Adobe") => self.adobe = u8_at(segment, 11).or(self.adobe),
             _ => {}
@@ -98,7 +111,13 @@ impl Walk {
         frame.adobe = self.adobe.is_some();
         frame.scans = self.scans;
         header.orientation = self.orientation.unwrap_or(1);
-        header.channels = if frame.colour == Colour::Gray { 1 } else { 3 };
+        // Inks stay inks until they are resized, since their profile is applied after that.
+        header.channels = match frame.colour {
+            Colour::Gray => 1,
+            Colour::YCbCr | Colour::Rgb => 3,
+            Colour::Cmyk | Colour::Ycck => 4,
+        };
+        header.profile = (!self.profile.is_empty()).then(|| Embedded::numbered(self.profile));
         header.coding = Coding::Jpeg(frame);
         Some(header)
     }

@@ -1,16 +1,20 @@
 //! What a file says about itself, read by hand from its header: constant memory, and no decoder involved.
 
 pub(super) mod jpeg;
+pub(super) mod tiff;
 
 mod bmp;
 mod gif;
 mod png;
-mod tiff;
+mod profile;
 mod webp;
 
 use super::orient::swaps;
 use super::reject::Reject;
 use super::sniff::{SourceFormat, sniff};
+
+pub(super) use profile::Embedded;
+pub use profile::MAX_PROFILE;
 
 /// What the header of a source says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +30,12 @@ pub struct Header {
     pub orientation: u8,
     /// Samples of a decoded pixel, 1 to 4; 2 and 4 have alpha.
     pub channels: u8,
-    /// Bits of a sample as the decoder gives it: 8, 16 or 32.
+    /// Bits of a sample as the decoder gives it: 8, 16, 32 or 64.
     pub depth: u8,
     /// Frames or pages, as far as the given bytes show.
     pub frames: u32,
+    /// Where the colour profile is, if there is one.
+    pub(super) profile: Option<Embedded>,
     /// Facts that only one format has.
     pub(super) coding: Coding,
 }
@@ -38,6 +44,7 @@ pub struct Header {
 pub(super) enum Coding {
     Jpeg(jpeg::Frame),
     Png { interlaced: bool },
+    Tiff(tiff::Samples),
     Other,
 }
 
@@ -52,7 +59,7 @@ impl Header {
             return Err(Reject::corrupt(format, format!("the header says {width}x{height} pixels")));
         }
         let coding = Coding::Other;
-        Ok(Self { format, width, height, orientation: 1, channels: 3, depth: 8, frames: 1, coding })
+        Ok(Self { format, width, height, orientation: 1, channels: 3, depth: 8, frames: 1, profile: None, coding })
     }
 }
 

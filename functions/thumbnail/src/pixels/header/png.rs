@@ -4,7 +4,7 @@ use super::super::at::{be32, is_at, u8_at};
 use super::super::ifd::exif_orientation;
 use super::super::reject::Reject;
 use super::super::sniff::SourceFormat;
-use super::{Coding, Header};
+use super::{Coding, Embedded, Header};
 
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
     if bytes.len() < 33 {
@@ -31,6 +31,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
         match name {
             // A transparent colour becomes an alpha channel.
             b"tRNS" if matches!(header.channels, 1 | 3) => header.channels += 1,
+            b"iCCP" if header.profile.is_none() => header.profile = profile(bytes, data, end),
             b"acTL" => header.frames = be32(bytes, data).unwrap_or(1).max(1),
             b"eXIf" => header.orientation = bytes.get(data..end).map_or(1, exif_orientation),
             b"IEND" => break,
@@ -39,4 +40,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
         at = end.saturating_add(4);
     }
     Ok(Some(header))
+}
+
+/// The profile in an iCCP chunk (PNG §11.3.2.3): a name of at most 79 bytes, a zero, the method (zero), and zlib data.
+fn profile(bytes: &[u8], data: usize, end: usize) -> Option<Embedded> {
+    let name = bytes.get(data..end.min(data.saturating_add(80)).min(bytes.len()))?.iter().position(|byte| *byte == 0)?;
+    let zlib = data + name + 2;
+    (zlib < end).then(|| Embedded::deflated(zlib..end))
 }

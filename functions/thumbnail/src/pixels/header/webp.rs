@@ -4,12 +4,14 @@ use super::super::at::{is_at, le16, le24, le32, u8_at};
 use super::super::ifd::exif_orientation;
 use super::super::reject::Reject;
 use super::super::sniff::SourceFormat;
-use super::Header;
+use super::{Embedded, Header};
+use std::ops::Range;
 
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
     let mut header: Option<Header> = None;
     let mut frames = 0u32;
-    for (name, data) in (Chunks { bytes, at: 12 }) {
+    let mut chunks = Chunks::new(bytes, 12);
+    while let Some((name, data)) = chunks.next() {
         match name {
             b"VP8X" if header.is_none() => {
                 let (Some(width), Some(height)) = (le24(data, 4), le24(data, 7)) else { return Ok(None) };
@@ -25,6 +27,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
                 frames = frames.saturating_add(1);
                 if frames == 1 {
                     header = first_frame(header, data)?;
+                }
+            }
+            b"ICCP" => {
+                if let Some(header) = &mut header {
+                    header.profile.get_or_insert_with(|| Embedded::plain(chunks.place.clone()));
                 }
             }
             b"EXIF" => {
@@ -43,7 +50,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
 
 /// The bitstreams inside an animation frame, after its 16 bytes of position and size.
 fn first_frame(mut header: Option<Header>, data: &[u8]) -> Result<Option<Header>, Reject> {
-    for (name, data) in (Chunks { bytes: data, at: 16 }) {
+    for (name, data) in Chunks::new(data, 16) {
         if let b"VP8 " | b"VP8L" = name
             && let Some((width, height, alpha)) = bitstream(name, data)
         {
@@ -82,6 +89,14 @@ fn bitstream(name: &[u8; 4], data: &[u8]) -> Option<(u32, u32, bool)> {
 struct Chunks<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Where the data of the chunk that was given last should be, whether or not the file reaches so far.
+    place: Range<usize>,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at, place: 0..0 }
+    }
 }
 
 impl<'a> Iterator for Chunks<'a> {
@@ -94,6 +109,7 @@ impl<'a> Iterator for Chunks<'a> {
         let end = start.saturating_add(length);
         // A chunk that runs past the end is given as far as it goes: a prefix is enough to peek.
         let data = self.bytes.get(start..end.min(self.bytes.len()))?;
+        self.place = start..end;
         self.at = end.saturating_add(length & 1);
         Some((name, data))
     }
