@@ -24,18 +24,18 @@ const MAX_THREADS: usize = 64;
 
 /// Turn access logs into Parquet, partitioned as bucket=…/dt=…/ by the day of the request.
 ///
-/// Inputs are put in the order of their names and cut into batches of 1 GiB of text or 10,000 inputs. A batch is named after
-/// the names and sizes of its inputs (and the ETags of objects) and after the options below, and its parts after the batch. A
-/// part is written only where none of its name is there, so the same command can be repeated after a failure, and run on
-/// several machines at once: each line is in the table once. That holds for the same inputs. Where another run sees other inputs
-/// (more logs have arrived), its batches are others, and what both have read is in the table twice: let the function
-/// brigade-compact do that, which keeps account.
+/// Inputs are put in the order of their names and cut into batches of 1 GiB of text or 10,000 inputs. A batch is named
+/// after the names and sizes of its inputs (and the ETags of objects) and after the options below, and its parts after the
+/// batch. A part is written only where none of its name is there, so the same command can be repeated after a failure, and
+/// run on several machines at once: each line is in the table once. That holds for the same inputs. Where another run sees
+/// other inputs (more logs have arrived), its batches are others, and what both have read is in the table twice: let the
+/// function brigade-compact do that, which keeps account.
 ///
-/// Lines that are no records go to a table beside it, in a folder with _rejects behind its name: source, line, reason, raw_line.
-/// Account and region stand before the bucket where the log's name is partitioned by date.
+/// Lines that are no records go to a table beside it, in a folder with _rejects behind its name: source, line, reason,
+/// raw_line. Account and region stand before the bucket where the log's name is partitioned by date.
 ///
-/// Prints what was read and written. The exit code is 0 also where lines were rejected, and 3 where something could not be read or
-/// written; batches that were done by then stay.
+/// Prints what was read and written. The exit code is 0 also where lines were rejected, and 3 where something could not be
+/// read or written; batches that were done by then stay.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade logs compact logs/ --out access_logs\n  \
     brigade logs compact 's3://LOGS/photos/2026-11-*' --out s3://TABLES/access_logs --threads 4\n  \

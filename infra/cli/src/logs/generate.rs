@@ -13,10 +13,10 @@ use crate::print;
 /// Write access logs as S3 would: every family of operations, multi-object deletes, lifecycle, copies, raw quotes, records of
 /// every age, a few lines that are none.
 ///
-/// The same options give the same bytes. Without --out the lines go to standard output; with it, they are spread over log objects
-/// named as S3 names them (2026-11-22-00-10-00-0123456789ABCDEF), each of one bucket. --truth writes what `brigade logs parse` has to
-/// print for each line, with "reject": true for what is no record; with several files, one after the other in the order of their
-/// names' numbers, "line" counting within the file.
+/// The same options give the same bytes. Without --out the lines go to standard output; with it, they are spread over log
+/// objects named as S3 names them (2026-11-22-00-10-00-0123456789ABCDEF), each of one bucket. --truth writes what `brigade
+/// logs parse` has to print for each line, with "reject": true for what is no record; with several files, one after the
+/// other in the order of their names' numbers, "line" counting within the file.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade logs generate --lines 1000 | brigade logs parse\n  \
     brigade logs generate --bytes 500MB --files 5000 --out logs --seed 7")]

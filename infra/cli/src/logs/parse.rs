@@ -14,12 +14,13 @@ use crate::failure::Failure;
 ///
 /// A record has the 27 fields under the names that Athena's documentation gives them, in the order of the line, and `extra` for
 /// whatever follows the 27th: `requestdatetime` as RFC 3339 in UTC (2019-02-06T00:00:38Z); `httpstatus`, `bytessent`,
-/// `objectsize`, `totaltime` and `turnaroundtime` as numbers; all others as text, as they are in the line (keys stay URL-encoded);
+/// `objectsize`, `totaltime` and `turnaroundtime` as numbers; all others as text, as they are in the line (keys stay
+/// URL-encoded);
 /// null for what is `-` in the line, or what a line of its age does not have. Bytes that are no UTF-8 become U+FFFD.
 ///
-/// A line that is no record is {"reject": REASON, "line": N}, N counting the lines of its file from 1; where several files are
-/// read, with "file" in front. Blank lines print nothing. The exit code is 0 whatever the lines hold; it is 3 where a file can't be
-/// read, after all others were.
+/// A line that is no record is {"reject": REASON, "line": N}, N counting the lines of its file from 1; where several files
+/// are read, with "file" in front. Blank lines print nothing. The exit code is 0 whatever the lines hold; it is 3 where a
+/// file can't be read, after all others were.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade logs parse access.log.gz | jq -c 'select(.httpstatus == 403)'\n  \
     aws s3 cp s3://LOGS/2026-11-22-05-17-09-ABCDEF - | brigade logs parse")]
