@@ -8,5 +8,6 @@ pub(crate) mod scripted;
 mod trace;
 
 pub use clients::{Clients, Missing, server_work_timeouts, timeouts, transfer_timeouts};
-pub(crate) use failure::{Failure, causes, date_of, failure};
+pub use failure::{Failure, failure};
+pub(crate) use failure::{causes, date_of};
 pub use trace::{TraceHeader, with_trace};

@@ -10,6 +10,7 @@ pub mod config;
 pub mod derived;
 pub mod event;
 pub mod ledger;
+pub mod notification;
 pub mod storage;
 pub mod verdict;
 pub mod worker;

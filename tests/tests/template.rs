@@ -258,6 +258,36 @@ fn each_function_pays_for_its_own_events_alone() {
 }
 
 #[test]
+fn an_existing_bucket_announces_what_a_new_one_does() {
+    let wire = resource("SourceBucketWire", "Custom::BucketNotification");
+    let families = value(&wire, "Families").expect("families").trim_matches(['[', ']']).split(", ");
+    let families: Vec<&str> = families.collect();
+    let new = lines();
+    let announced = new.iter().filter_map(|line| line.trim().strip_prefix("- Event: \"s3:"));
+    let announced: Vec<&str> = announced.map(|text| text.trim_end_matches('"').trim_end_matches(":*")).collect();
+    assert_eq!(families, announced);
+    let properties =
+        entries(&below(&wire, "Properties:")).into_iter().map(|(line, _)| line.split_once(": ").expect("name: value"));
+    let filled = |(name, text): (&str, &str)| match name {
+        "Families" => (name.to_owned(), families.clone().into()),
+        "BucketName" => (name.to_owned(), "photos".into()),
+        "TopicArn" => (name.to_owned(), "arn:aws:sns:eu-west-1:123456789012:topic".into()),
+        _ => (name.to_owned(), text.into()),
+    };
+    let request = serde_json::json!({
+        "RequestType": "Create", "ResponseURL": "https://answer", "RequestId": "1", "LogicalResourceId": "SourceBucketWire",
+        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/photos/1",
+        "ResourceProperties": properties.map(filled).collect::<serde_json::Map<_, _>>(),
+    });
+    let request = brigade_wire::stack::Request::parse(&request).expect("a request");
+    let properties = request.properties.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(properties.families.len(), families.len());
+    // CloudFormation waits for the answer longer than the function may work.
+    let works = number(&resource("WireFunction", "AWS::Serverless::Function"), "Timeout");
+    assert!(number(&wire, "ServiceTimeout") > works);
+}
+
+#[test]
 fn a_topic_is_told_every_family_that_a_function_takes() {
     let announced: Vec<&str> = lines().iter().filter_map(|line| line.trim().strip_prefix("- Event: ")).collect();
     for (function, word, _) in workers() {

@@ -16,6 +16,7 @@ mod stage;
 mod sweep;
 mod thumbnail;
 mod up;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ enum Command {
     Sweep(sweep::Arguments),
     Thumbnail(thumbnail::Arguments),
     Up(up::Arguments),
+    Wire(wire::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Sweep(arguments) => waiting(sweep::run(&arguments)),
         Command::Thumbnail(arguments) => thumbnail::run(&arguments),
         Command::Up(arguments) => waiting(up::run(&arguments)),
+        Command::Wire(arguments) => waiting(wire::run(&arguments)),
     };
     result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }

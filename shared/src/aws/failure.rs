@@ -13,23 +13,23 @@ const MAX_MESSAGE_BYTES: usize = 500;
 
 /// A failed request, without the service's or the operation's own types.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// The service's error code.
-    pub(crate) code: Option<String>,
+    pub code: Option<String>,
     /// The HTTP status, where there was an answer.
-    pub(crate) status: Option<u16>,
+    pub status: Option<u16>,
     /// The service's message or the cause. It never holds a body, a header or a credential.
-    pub(crate) message: String,
+    pub message: String,
     /// Whether the request was carried out is unknown: no answer, or one that could not be read.
-    pub(crate) unanswered: bool,
+    pub unanswered: bool,
     /// The bucket's region, where S3 says that the request went to the wrong one.
-    pub(crate) region: Option<String>,
+    pub region: Option<String>,
     /// The server's clock, where it answered.
-    pub(crate) date: Option<OffsetDateTime>,
+    pub date: Option<OffsetDateTime>,
 }
 
 /// Reads an error of the SDK.
-pub(crate) fn failure<E>(error: &SdkError<E, HttpResponse>) -> Failure
+pub fn failure<E>(error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

@@ -54,6 +54,26 @@ pub async fn serve(start: Start) -> ExitCode {
     }
 }
 
+/// Serves invocations that are no events of buckets: each payload goes to `handle` as it is, with the time that is left.
+pub async fn serve_payloads<H, F>(handle: H) -> ExitCode
+where
+    H: Fn(Value, Duration) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Value, String>> + Send,
+{
+    let handle = Arc::new(handle);
+    let handler = service_fn(move |invocation: LambdaEvent<Value>| {
+        let handle = Arc::clone(&handle);
+        async move {
+            let left = left(invocation.context.deadline);
+            handle(invocation.payload, left).await.map_err(Error::from)
+        }
+    });
+    match lambda_runtime::run_concurrent(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail_start(&error),
+    }
+}
+
 /// Says why the process can't go on, and gives the exit code for it.
 pub fn fail_start(error: &impl std::fmt::Display) -> ExitCode {
     StandardOutput.line(&serde_json::json!({"level": "error", "message": error.to_string()}));

@@ -30,12 +30,12 @@ pub(super) struct Services {
 #[async_trait]
 impl Destinations for Services {
     async fn check(&self, destination: &Destination) -> Result<(), DestinationProblem> {
-        let found = match destination {
-            Destination::Queue(arn) => self.queues.arn(arn).is_ok(),
-            Destination::Topic(arn) => self.topics.exists(arn),
-            Destination::Function(arn) => self.host.state(function_name(arn)).is_ok(),
+        let (found, kind) = match destination {
+            Destination::Queue(arn) => (self.queues.arn(arn).is_ok(), "queue"),
+            Destination::Topic(arn) => (self.topics.exists(arn), "topic"),
+            Destination::Function(arn) => (self.host.state(function_name(arn)).is_ok(), "function"),
         };
-        if found { Ok(()) } else { Err(DestinationProblem("The destination does not exist".to_owned())) }
+        if found { Ok(()) } else { Err(DestinationProblem(format!("The destination {kind} does not exist"))) }
     }
 
     async fn deliver(&self, destination: &Destination, document: &str) -> Result<(), DestinationProblem> {

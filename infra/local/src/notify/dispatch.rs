@@ -107,7 +107,7 @@ impl Notifier {
     }
 
     /// Replaces the bucket's whole configuration, after asking each destination whether it takes messages, and sends
-    /// `s3:TestEvent` to each queue and topic that is new in it.
+    /// `s3:TestEvent` to each queue and topic in it: S3 does so each time, not only where one is new.
     pub async fn put_configuration(
         &self,
         bucket: &BucketName,
@@ -117,11 +117,10 @@ impl Notifier {
         if destinations == DestinationCheck::Ask {
             self.check_destinations(&configuration).await?;
         }
-        let before = self.configuration(bucket);
         let document = serde_json::to_string(&configuration).map_err(|e| ConfigurationError::argument(e.to_string()))?;
         let document = (!configuration.is_empty()).then_some(document);
         self.store.set_config(bucket, CONFIG_NAME, document).map_err(PutConfigurationError::Store)?;
-        for destination in new_destinations(&before, &configuration) {
+        for destination in tested_destinations(&configuration) {
             let message = self.writer.test_event(bucket, self.clock.now());
             if let Err(problem) = self.destinations.deliver(destination, &message).await {
                 eprintln!("notify: the test event to {} was refused: {problem}", destination.arn());
@@ -195,16 +194,15 @@ fn announce(changes: &mpsc::Sender<Change>, counts: &watch::Sender<Counts>, chan
     }
 }
 
-fn new_destinations<'a>(before: &Configuration, now: &'a Configuration) -> Vec<&'a Destination> {
-    let mut new: Vec<&Destination> = Vec::new();
-    for destination in now.rules().iter().map(|rule| &rule.destination) {
-        let known = new.contains(&destination) || before.rules().iter().any(|rule| rule.destination == *destination);
-        // A function is asked for its permission, it gets no test event.
-        if !known && !matches!(destination, Destination::Function(_)) {
-            new.push(destination);
+/// Each once. A function is asked for its permission, it gets no test event.
+fn tested_destinations(configuration: &Configuration) -> Vec<&Destination> {
+    let mut tested: Vec<&Destination> = Vec::new();
+    for destination in configuration.rules().iter().map(|rule| &rule.destination) {
+        if !tested.contains(&destination) && !matches!(destination, Destination::Function(_)) {
+            tested.push(destination);
         }
     }
-    new
+    tested
 }
 
 fn read_configuration(store: &EmbeddedStore, bucket: &BucketName) -> Configuration {

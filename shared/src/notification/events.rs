@@ -1,6 +1,6 @@
 //! The event names that a configuration can subscribe to, and how a wildcard matches.
 
-use brigade::event::EventKind;
+use crate::event::EventKind;
 use serde::{Deserialize, Serialize};
 
 /// Everything that a configuration can name, with the `s3:` prefix.
@@ -67,14 +67,28 @@ impl EventPattern {
 
     /// Some change is asked for by both.
     pub fn intersects(&self, other: &Self) -> bool {
-        let family = |p: &Self| p.0.strip_suffix('*').map(str::to_owned);
-        match (family(self), family(other)) {
-            (Some(a), Some(b)) => a == b,
-            (Some(a), None) => other.0.starts_with(&a),
-            (None, Some(b)) => self.0.starts_with(&b),
-            (None, None) => self == other,
-        }
+        intersect(&self.0, &other.0)
     }
+}
+
+/// As [`EventPattern::intersects`], for names that may be newer than this version.
+pub(super) fn intersect(one: &str, other: &str) -> bool {
+    match (one.strip_suffix('*'), other.strip_suffix('*')) {
+        (Some(a), Some(b)) => a == b,
+        (Some(a), None) => other.starts_with(a),
+        (None, Some(b)) => one.starts_with(b),
+        (None, None) => one == other,
+    }
+}
+
+/// What a configuration names to get a whole family, such as `s3:ObjectCreated:*` for `ObjectCreated`. `None` for a family
+/// that S3 does not announce.
+pub fn pattern_of_family(family: &str) -> Option<&'static str> {
+    let of_family = |name: &&&str| EventKind::new(name).family() == family;
+    // A family without a wildcard has one event.
+    let mut names = SUBSCRIBABLE.iter().filter(of_family);
+    let first = names.next()?;
+    Some(std::iter::once(first).chain(names).find(|name| name.ends_with(":*")).unwrap_or(first))
 }
 
 #[cfg(test)]
@@ -98,5 +112,19 @@ mod tests {
             assert_eq!(matches, expected, "{pattern} and {kind}");
         }
         assert_eq!(EventPattern::new("s3:ObjectCreated:put"), None);
+    }
+
+    #[test]
+    fn a_family_is_asked_for_by_one_name() {
+        for (family, expected) in [
+            ("ObjectCreated", Some("s3:ObjectCreated:*")),
+            ("LifecycleExpiration", Some("s3:LifecycleExpiration:*")),
+            ("LifecycleTransition", Some("s3:LifecycleTransition")),
+            ("ObjectAcl", Some("s3:ObjectAcl:Put")),
+            ("ObjectCreat", None),
+            ("", None),
+        ] {
+            assert_eq!(pattern_of_family(family), expected, "{family}");
+        }
     }
 }

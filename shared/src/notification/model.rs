@@ -1,6 +1,6 @@
 //! A bucket's notification configuration, valid by construction (see [`super::validate`]).
 
-use brigade::event::{EventKind, ObjectKey};
+use crate::event::{EventKind, ObjectKey};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
@@ -86,10 +86,15 @@ impl Filter {
     }
 
     /// Some key can pass both: one prefix begins the other and one suffix ends the other.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
+    pub fn overlaps(&self, other: &Self) -> bool {
         let (p, q) = (self.prefix_bytes(), other.prefix_bytes());
         let (s, t) = (self.suffix_bytes(), other.suffix_bytes());
         (p.starts_with(&q) || q.starts_with(&p)) && (s.ends_with(&t) || t.ends_with(&s))
+    }
+
+    /// Every key that passes the other one passes this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.prefix_bytes().starts_with(&self.prefix_bytes()) && other.suffix_bytes().ends_with(&self.suffix_bytes())
     }
 
     fn prefix_bytes(&self) -> Vec<u8> {
@@ -135,6 +140,25 @@ impl Configuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_covers_what_is_narrower() {
+        // prefix and suffix of the one and of the other; covers
+        let cases = [
+            ("", "", "in/", ".jpg", true),
+            ("in/", "", "in/", "", true),
+            ("in/", "", "in/a/", ".jpg", true),
+            ("in/", "", "", ".jpg", false),
+            ("", "g", "", ".jpg", true),
+            ("", ".jpg", "", "g", false),
+            ("a+b", "", "a%20b/", "", true),
+        ];
+        for (prefix, suffix, other_prefix, other_suffix, expected) in cases {
+            let filter = |p: &str, s: &str| Filter { prefix: Some(p.to_owned()), suffix: Some(s.to_owned()) };
+            let covers = filter(prefix, suffix).covers(&filter(other_prefix, other_suffix));
+            assert_eq!(covers, expected, "{prefix:?} {suffix:?} / {other_prefix:?} {other_suffix:?}");
+        }
+    }
 
     #[test]
     fn a_filter_is_matched_decoded_against_the_decoded_key() {

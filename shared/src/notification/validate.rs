@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use super::events::intersect;
 use super::{Configuration, Destination, EventPattern, Filter, Rule};
 
 /// S3's limit on the rules of one bucket.
@@ -24,7 +25,8 @@ pub struct ConfigurationError {
 }
 
 impl ConfigurationError {
-    pub(super) fn argument(message: impl Into<String>) -> Self {
+    /// `InvalidArgument` with this sentence.
+    pub fn argument(message: impl Into<String>) -> Self {
         Self { code: "InvalidArgument", message: message.into() }
     }
 }
@@ -40,6 +42,37 @@ pub struct Draft {
     pub events: Vec<String>,
     /// Name (`prefix` or `suffix` in any case) and value of each filter rule.
     pub filter: Vec<(String, String)>,
+}
+
+impl Draft {
+    /// Its filter, as far as this version understands it: what S3 would refuse is left out.
+    pub fn lenient_filter(&self) -> Filter {
+        let value = |name: &str| {
+            let named = self.filter.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+            named.map(|(_, value)| value.clone())
+        };
+        Filter { prefix: value("prefix"), suffix: value("suffix") }
+    }
+}
+
+/// Two rules that S3 does not take beside each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Place of the one.
+    pub first: usize,
+    /// Place of the other, behind the one.
+    pub second: usize,
+    /// What S3 says.
+    pub error: ConfigurationError,
+}
+
+/// The first two rules that ask for the same change. Events that this version does not know are compared by name.
+pub fn conflict(drafts: &[Draft]) -> Option<Conflict> {
+    let asked = |draft: &Draft| (draft.events.clone(), draft.lenient_filter());
+    let owned: Vec<(Vec<String>, Filter)> = drafts.iter().map(asked).collect();
+    let asked: Vec<Asked<'_>> =
+        owned.iter().map(|(events, filter)| Asked { events: events.iter().map(String::as_str).collect(), filter }).collect();
+    first_conflict(&asked)
 }
 
 impl Configuration {
@@ -61,8 +94,11 @@ impl Configuration {
         if !rules.iter().all(|rule: &Rule| ids.insert(rule.id.as_str())) {
             return Err(ConfigurationError::argument("Same ID used for multiple configurations. IDs must be unique."));
         }
-        no_overlap(&rules)?;
-        Ok(Self { rules, event_bridge })
+        let asked: Vec<Asked<'_>> = rules.iter().map(asked_by_rule).collect();
+        match first_conflict(&asked) {
+            Some(conflict) => Err(conflict.error),
+            None => Ok(Self { rules, event_bridge }),
+        }
     }
 }
 
@@ -129,18 +165,28 @@ fn well_formed(destination: &Destination) -> Result<(), ConfigurationError> {
     }
 }
 
+/// What a rule asks for.
+struct Asked<'a> {
+    events: Vec<&'a str>,
+    filter: &'a Filter,
+}
+
+fn asked_by_rule(rule: &Rule) -> Asked<'_> {
+    Asked { events: rule.events.iter().map(EventPattern::as_str).collect(), filter: &rule.filter }
+}
+
 /// No change may be asked for twice, wherever it would go: fan-out is a topic's work.
-fn no_overlap(rules: &[Rule]) -> Result<(), ConfigurationError> {
-    for (n, a) in rules.iter().enumerate() {
-        for b in rules.iter().skip(n + 1) {
-            let common = a.events.iter().any(|e| b.events.iter().any(|f| e.intersects(f)));
-            if !(common && a.filter.overlaps(&b.filter)) {
-                continue;
+fn first_conflict(rules: &[Asked<'_>]) -> Option<Conflict> {
+    for (first, a) in rules.iter().enumerate() {
+        for (second, b) in rules.iter().enumerate().skip(first + 1) {
+            let common = a.events.iter().any(|e| b.events.iter().any(|f| intersect(e, f)));
+            if common && a.filter.overlaps(b.filter) {
+                let error = if a.filter.is_empty() && b.filter.is_empty() { common_event() } else { ambiguous() };
+                return Some(Conflict { first, second, error });
             }
-            return Err(if a.filter.is_empty() && b.filter.is_empty() { common_event() } else { ambiguous() });
         }
     }
-    Ok(())
+    None
 }
 
 fn common_event() -> ConfigurationError {

@@ -1,0 +1,314 @@
+//! Carries a plan out: read, merge, write, and read again until nothing is left to do.
+//!
+//! No request of S3, SNS or SQS replaces these documents on a condition. What is guaranteed is this. Whatever any read has
+//! seen is written back as it was. The read stands right before the write. Whoever writes after us from an older reading,
+//! and so drops our entries, is seen by reading again, at once and after a pause, and merged with: [`ROUNDS`] times at most,
+//! and then it is said. Two writers that both do so lose nothing. A writer that does not, and writes between our last read
+//! and our write (the time of one request), loses that write unseen.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::notification::{Announcement, Notification, Owner};
+use crate::plan::{Direction, MADE_FOR, Plan, Refusal, Seen, Step, Topic, Wish, plan};
+use crate::policy::{Policy, queue_sid, queue_statement, topic_sid, topic_statement};
+use crate::ports::{Check, CloudError, Kind, Messaging, Notifications};
+use crate::probe::Probe;
+
+/// How often a document is written anew because somebody else has written it meanwhile.
+pub const ROUNDS: usize = 5;
+
+/// How long to wait for what takes its time.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Before the last look, for a writer that has read before we wrote; and wherever a service may not have heard yet of
+    /// what was written a moment ago: their configurations are consistent in the end, not at once.
+    pub settle: Duration,
+    /// For the test event.
+    pub test_event: Duration,
+    /// Names the queue for the test event; another one for each call.
+    pub nonce: u64,
+    /// Whether S3 asks the destinations.
+    pub check: Check,
+}
+
+/// Whether S3's test event came by the topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestEvent {
+    /// Nothing was announced anew, so none was sent.
+    None,
+    /// It came.
+    Arrived,
+    /// It did not, in the time given.
+    Missing,
+}
+
+/// All is as it is wished, seen by reading again.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was done, in order.
+    pub done: Vec<Step>,
+    /// The test event.
+    pub test_event: TestEvent,
+    /// How often somebody else had written in between.
+    pub rivals: usize,
+    /// As it is now.
+    pub plan: Plan,
+}
+
+/// Not all is as it is wished.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// What was done, and stays done. A second call goes on from there.
+    pub done: Vec<Step>,
+    /// What was not.
+    pub left: Vec<Step>,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why it stopped.
+#[derive(Clone, Debug)]
+pub enum Why {
+    /// It must not be done.
+    Refused(Plan),
+    /// A request failed.
+    Failed(CloudError),
+    /// Others keep writing.
+    Contended,
+}
+
+/// Reads everything that the plan looks at.
+pub async fn read<C: Notifications + Messaging>(cloud: &C, wish: &Wish) -> Result<Seen, CloudError> {
+    let notification = cloud.notification(&wish.bucket, &wish.topic.account).await?;
+    let topic = cloud.topic(&wish.topic).await?;
+    let mut arns: Vec<crate::arn::Arn> = wish.functions.iter().map(|function| function.queue.clone()).collect();
+    arns.extend(topic.iter().flat_map(subscribed_queues).filter(|queue| {
+        // Another account's queues tell nothing of themselves.
+        queue.account == wish.topic.account && queue.region == wish.topic.region
+    }));
+    arns.sort();
+    arns.dedup();
+    let mut seen = Seen { notification, topic, ..Seen::default() };
+    for arn in arns {
+        if let Some(queue) = cloud.queue(&arn.name).await? {
+            seen.queues.insert(arn.to_string(), queue);
+        }
+    }
+    Ok(seen)
+}
+
+fn subscribed_queues(topic: &Topic) -> impl Iterator<Item = crate::arn::Arn> + '_ {
+    topic.subscriptions.iter().filter(|s| s.protocol == "sqs").filter_map(|s| crate::arn::Arn::parse(&s.endpoint))
+}
+
+/// Carries out whatever is to be done until nothing is.
+///
+/// # Errors
+/// What was done by then, what was not, and why.
+pub async fn apply<C: Notifications + Messaging>(cloud: &C, wish: &Wish, patience: Patience) -> Result<Report, Stopped> {
+    let mut run = Run { cloud, wish, patience, done: Vec::new(), test_event: TestEvent::None };
+    let mut looked_twice = false;
+    for round in 0..=ROUNDS {
+        let seen = read(cloud, wish).await.map_err(|error| run.stopped(Vec::new(), Why::Failed(error)))?;
+        let plan = plan(&seen, wish);
+        if !plan.refusals.is_empty() {
+            return Err(run.stopped(plan.steps.clone(), Why::Refused(plan)));
+        }
+        if plan.steps.is_empty() && (run.done.is_empty() || looked_twice) {
+            // Undisturbed it takes three: one that writes and two that find nothing to do.
+            let rivals = round.saturating_sub(2);
+            return Ok(Report { done: run.done, test_event: run.test_event, rivals, plan });
+        }
+        if plan.steps.is_empty() {
+            tokio::time::sleep(patience.settle).await;
+            looked_twice = true;
+            continue;
+        }
+        looked_twice = false;
+        if round > 1 {
+            tokio::time::sleep(patience.settle).await;
+        }
+        for (at, step) in plan.steps.iter().enumerate() {
+            let left = || plan.steps.get(at..).unwrap_or_default().to_vec();
+            run.carry_out(step).await.map_err(|why| run.stopped(left(), why))?;
+            run.done.push(step.clone());
+        }
+    }
+    Err(run.stopped(Vec::new(), Why::Contended))
+}
+
+struct Run<'a, C> {
+    cloud: &'a C,
+    wish: &'a Wish,
+    patience: Patience,
+    done: Vec<Step>,
+    test_event: TestEvent,
+}
+
+impl<C: Notifications + Messaging> Run<'_, C> {
+    fn stopped(&self, left: Vec<Step>, why: Why) -> Stopped {
+        Stopped { done: self.done.clone(), left, why }
+    }
+
+    async fn carry_out(&mut self, step: &Step) -> Result<(), Why> {
+        let (cloud, wish) = (self.cloud, self.wish);
+        let done = match step {
+            Step::CreateTopic => cloud.create_topic(&wish.topic.name, (MADE_FOR, &wish.bucket)).await,
+            Step::AdmitBucket => {
+                let statement = topic_statement(&wish.topic, &wish.bucket);
+                return self.merge_topic_policy(|policy| policy.with(&statement)).await;
+            }
+            Step::ExpelBucket => {
+                let sid = topic_sid(&wish.bucket);
+                return self.merge_topic_policy(|policy| policy.without(&sid)).await;
+            }
+            Step::AdmitTopic(queue) => {
+                let statement = queue_statement(queue, &wish.topic);
+                return self.merge_queue_policy(&queue.name, |policy| policy.with(&statement)).await;
+            }
+            Step::ExpelTopic(queue) => {
+                let sid = queue_sid(&wish.topic);
+                return self.merge_queue_policy(&queue.name, |policy| policy.without(&sid)).await;
+            }
+            Step::Subscribe(queue, attributes) => cloud.subscribe(&wish.topic, queue, attributes).await.map(drop),
+            Step::ChangeSubscription(arn, attributes) => cloud.set_subscription(arn, attributes).await,
+            Step::Unsubscribe(arn) => cloud.unsubscribe(arn).await,
+            Step::DeleteTopic => cloud.delete_topic(&wish.topic).await,
+            Step::Announce(wanted) => return self.announce(wanted.as_ref()).await,
+        };
+        done.map_err(Why::Failed)
+    }
+
+    /// What was written once and does not show is given time.
+    async fn pause(&self, round: usize) {
+        if round > 1 {
+            tokio::time::sleep(self.patience.settle).await;
+        }
+    }
+
+    async fn merge_topic_policy(&self, merge: impl Fn(&Policy) -> Policy) -> Result<(), Why> {
+        for round in 0..ROUNDS {
+            self.pause(round).await;
+            let topic = self.cloud.topic(&self.wish.topic).await.map_err(Why::Failed)?;
+            let Some(topic) = topic else { return Err(Why::Failed(gone(format!("topic {}", self.wish.topic)))) };
+            let merged = merge(&topic.policy);
+            if merged == topic.policy {
+                return Ok(());
+            }
+            self.cloud.set_topic_policy(&self.wish.topic, &merged).await.map_err(Why::Failed)?;
+        }
+        Err(Why::Contended)
+    }
+
+    async fn merge_queue_policy(&self, name: &str, merge: impl Fn(&Policy) -> Policy) -> Result<(), Why> {
+        for round in 0..ROUNDS {
+            self.pause(round).await;
+            let queue = self.cloud.queue(name).await.map_err(Why::Failed)?;
+            let Some(queue) = queue else { return Err(Why::Failed(gone(format!("queue {name}")))) };
+            let merged = merge(&queue.policy);
+            if merged == queue.policy {
+                return Ok(());
+            }
+            self.cloud.set_queue_policy(&queue.url, &merged).await.map_err(Why::Failed)?;
+        }
+        Err(Why::Contended)
+    }
+
+    /// Writes the bucket's configuration, and watches the test event come by the topic.
+    async fn announce(&mut self, wanted: Option<&Announcement>) -> Result<(), Why> {
+        let place = Place { bucket: &self.wish.bucket, account: &self.wish.topic.account, owner: &self.wish.owner };
+        let manner = Manner { check: self.patience.check, pause: self.patience.settle };
+        if self.wish.direction == Direction::Remove {
+            return merge_notification(self.cloud, place, wanted, manner).await;
+        }
+        let probe = Probe::lay(self.cloud, self.wish, self.patience.nonce).await.map_err(Why::Failed)?;
+        // The subscription may not be in effect yet, and the event is sent once.
+        tokio::time::sleep(self.patience.settle).await;
+        let written = merge_notification(self.cloud, place, wanted, manner).await;
+        let arrived = match written {
+            Ok(()) => self.await_test_event(&probe).await.map_err(Why::Failed),
+            Err(why) => Err(why),
+        };
+        // The probe goes whatever became of the rest; the first reason is the one that is told.
+        let gone = probe.take_away(self.cloud).await.map_err(Why::Failed);
+        self.test_event = arrived?;
+        gone
+    }
+
+    async fn await_test_event(&self, probe: &Probe) -> Result<TestEvent, CloudError> {
+        let ends = Instant::now() + self.patience.test_event;
+        loop {
+            if probe.arrived(self.cloud, &self.wish.bucket).await? {
+                return Ok(TestEvent::Arrived);
+            }
+            if Instant::now() >= ends {
+                return Ok(TestEvent::Missing);
+            }
+        }
+    }
+}
+
+/// A bucket, and whose rules in it are one's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The bucket.
+    pub bucket: &'a str,
+    /// The account that it must belong to.
+    pub account: &'a str,
+    /// Whose rules.
+    pub owner: &'a Owner,
+}
+
+/// How a configuration is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Whether S3 asks the destinations.
+    pub check: Check,
+    /// Between attempts, for what S3 has not heard of yet.
+    pub pause: Duration,
+}
+
+/// Reads the bucket's configuration, merges the own rules into it, writes it if that changes anything, and reads again.
+/// `None`: without any own rule.
+///
+/// # Errors
+/// S3 would refuse the merged configuration, a request failed, or others keep writing.
+pub async fn merge_notification(
+    cloud: &dyn Notifications,
+    place: Place<'_>,
+    wanted: Option<&Announcement>,
+    manner: Manner,
+) -> Result<(), Why> {
+    let mut why = Why::Contended;
+    for round in 0..ROUNDS {
+        if round > 1 {
+            tokio::time::sleep(manner.pause).await;
+        }
+        let now = cloud.notification(place.bucket, place.account).await.map_err(Why::Failed)?;
+        let merged = merged(&now, place.owner, wanted)?;
+        if merged.same(&now) {
+            return Ok(());
+        }
+        match cloud.put_notification(place.bucket, place.account, &merged, manner.check).await {
+            Ok(()) => why = Why::Contended,
+            // The policy that lets S3 in may have been written a moment ago.
+            Err(error) if error.is_about_destinations() => why = Why::Failed(error),
+            Err(error) => return Err(Why::Failed(error)),
+        }
+    }
+    Err(why)
+}
+
+fn merged(now: &Notification, owner: &Owner, wanted: Option<&Announcement>) -> Result<Notification, Why> {
+    let Some(wanted) = wanted else { return Ok(now.without(owner)) };
+    now.with(owner, wanted).map_err(|unwritable| {
+        let refusals = unwritable.into_iter().map(Refusal::Unwritable).collect();
+        Why::Refused(Plan { refusals, ..Plan::default() })
+    })
+}
+
+fn gone(what: String) -> CloudError {
+    CloudError { doing: what, kind: Kind::Missing, code: None, message: "it was there a moment ago".to_owned() }
+}

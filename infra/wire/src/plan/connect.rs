@@ -1,0 +1,150 @@
+//! The plan that connects functions. It never narrows what is announced: other functions may live on it.
+
+use super::{
+    Announcement, BTreeSet, Consumer, Draft, Plan, Refusal, Seen, Sign, Step, Topic, Wish, announced, queue_sid,
+    queue_statement, topic_statement, wanted,
+};
+
+pub(super) fn plan(seen: &Seen, wish: &Wish, plan: &mut Plan) {
+    topic(seen, wish, plan);
+    for function in &wish.functions {
+        match seen.queue(&function.queue) {
+            None => plan.refuse(format!(
+                "{}: there is no queue {} in {}: deploy the function first, or name another region with AWS_REGION",
+                function.name, function.queue.name, function.queue.region
+            )),
+            Some(queue) if queue.key.as_deref() == Some("alias/aws/sqs") => plan.refuse(format!(
+                "queue {} is encrypted with the KMS key that AWS manages (alias/aws/sqs), with which SNS cannot send: use SQS's \
+                 own encryption, or a key whose policy admits sns.amazonaws.com",
+                function.queue.name
+            )),
+            Some(_) => subscribe(seen, wish, function, plan),
+        }
+    }
+    rules(seen, wish, plan);
+    if !plan.refusals.is_empty() {
+        plan.steps.clear();
+    }
+}
+
+fn topic(seen: &Seen, wish: &Wish, plan: &mut Plan) {
+    let name = wish.topic.to_string();
+    let statement = topic_statement(&wish.topic, &wish.bucket);
+    let sid = super::topic_sid(&wish.bucket);
+    let detail = format!("lets S3 publish for {} of account {}", wish.bucket, wish.topic.account);
+    match &seen.topic {
+        None => {
+            plan.line(Sign::Add, "topic", name, "");
+            plan.line(Sign::Add, "topic policy", sid, detail);
+            plan.steps.extend([Step::CreateTopic, Step::AdmitBucket]);
+        }
+        Some(Topic { key: Some(key), .. }) if key == "alias/aws/sns" => plan.refuse(format!(
+            "topic {name} is encrypted with the KMS key that AWS manages (alias/aws/sns), with which S3 cannot publish: use a \
+             key whose policy admits s3.amazonaws.com"
+        )),
+        Some(topic) => {
+            plan.line(Sign::Keep, "topic", name, "");
+            let sign = match (topic.policy.says(&statement), topic.policy.has(&sid)) {
+                (true, _) => Sign::Keep,
+                (false, true) => Sign::Change,
+                (false, false) => Sign::Add,
+            };
+            plan.line(sign, "topic policy", sid, detail);
+            if sign != Sign::Keep {
+                plan.steps.push(Step::AdmitBucket);
+            }
+        }
+    }
+}
+
+fn subscribe(seen: &Seen, wish: &Wish, function: &Consumer, plan: &mut Plan) {
+    let queue = &function.queue;
+    let own = seen.is_own(&queue.to_string(), &wish.topic);
+    match seen.subscription(queue) {
+        Some(subscription) if !own => {
+            plan.line(Sign::Keep, "subscription", &queue.name, "somebody else's");
+            match subscription.families() {
+                Some(passes) => {
+                    let missing: Vec<&str> =
+                        function.families.iter().filter(|f| !passes.contains(*f)).map(String::as_str).collect();
+                    if !missing.is_empty() {
+                        plan.refuse(format!(
+                            "the subscription {} of queue {} is somebody else's, and its filter keeps out {}, which {} takes: \
+                             change it where it was made, or end it",
+                            subscription.arn,
+                            queue.name,
+                            missing.join(", "),
+                            function.name
+                        ));
+                    }
+                }
+                None if subscription.attributes.contains_key("FilterPolicy") => plan.notes.push(format!(
+                    "whether the filter of {} lets through what {} takes cannot be told: it is somebody else's",
+                    subscription.arn, function.name
+                )),
+                None => {}
+            }
+        }
+        other => {
+            policy(seen, wish, function, plan);
+            let attributes = wanted(&function.families);
+            let detail = format!("raw, {}", function.families.join(", "));
+            match other {
+                None => {
+                    plan.line(Sign::Add, "subscription", &queue.name, detail);
+                    plan.steps.push(Step::Subscribe(queue.clone(), attributes));
+                }
+                Some(subscription) => {
+                    let differing = subscription.differing(&attributes);
+                    let sign = if differing.is_empty() { Sign::Keep } else { Sign::Change };
+                    plan.line(sign, "subscription", &queue.name, detail);
+                    if sign == Sign::Change {
+                        plan.steps.push(Step::ChangeSubscription(subscription.arn.clone(), differing));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn policy(seen: &Seen, wish: &Wish, function: &Consumer, plan: &mut Plan) {
+    let Some(queue) = seen.queue(&function.queue) else { return };
+    let sid = queue_sid(&wish.topic);
+    let sign = match (queue.policy.says(&queue_statement(&function.queue, &wish.topic)), queue.policy.has(&sid)) {
+        (true, _) => Sign::Keep,
+        (false, true) => Sign::Change,
+        (false, false) => Sign::Add,
+    };
+    plan.line(sign, "queue policy", sid, format!("lets {} send to {}", wish.topic.name, function.queue.name));
+    if sign != Sign::Keep {
+        plan.steps.push(Step::AdmitTopic(function.queue.clone()));
+    }
+}
+
+fn rules(seen: &Seen, wish: &Wish, plan: &mut Plan) {
+    let topic = wish.topic.to_string();
+    let elsewhere = |rule: &&Draft| rule.destination != super::Destination::Topic(topic.clone());
+    if let Some(rule) = seen.notification.own(&wish.owner).find(elsewhere) {
+        plan.refuse(format!(
+            "the bucket's rule {} goes to {} already: remove that wiring first (--topic and --remove)",
+            rule.id.as_deref().unwrap_or_default(),
+            rule.destination.arn()
+        ));
+        return;
+    }
+    let asked = wish.functions.iter().flat_map(|function| function.families.iter().cloned());
+    let families: BTreeSet<String> = announced(seen, wish).into_iter().chain(asked).collect();
+    let announcement = Announcement { topic, families, filter: wish.filter.clone() };
+    match seen.notification.with(&wish.owner, &announcement) {
+        Err(unwritable) => {
+            plan.rules(&seen.notification, &seen.notification, &wish.owner);
+            plan.refusals.extend(unwritable.into_iter().map(Refusal::Unwritable));
+        }
+        Ok(after) => {
+            plan.rules(&seen.notification, &after, &wish.owner);
+            if !after.same(&seen.notification) {
+                plan.steps.push(Step::Announce(Some(announcement)));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A queue's subscription to a topic: raw, and only what the function takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+/// One subscription, as SNS tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subscription {
+    /// Its ARN.
+    pub arn: String,
+    /// `sqs`, `lambda`, `email`, …
+    pub protocol: String,
+    /// Of a queue: its ARN.
+    pub endpoint: String,
+    /// All attributes, by SNS's names.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// The attributes of a function's subscription. S3 writes the names of events without `s3:`; its test event has no records
+/// and stays outside.
+///
+/// Source: SNS developer guide, "Amazon SNS subscription filter policies", payload-based filtering.
+pub fn wanted(families: &[String]) -> BTreeMap<String, String> {
+    let passes: Vec<Value> = families.iter().map(|family| json!({"prefix": prefix(family)})).collect();
+    let policy = json!({"Records": {"eventName": passes}});
+    [
+        ("RawMessageDelivery", "true".to_owned()),
+        ("FilterPolicyScope", "MessageBody".to_owned()),
+        ("FilterPolicy", policy.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// A family's names begin with it and a colon, unless it has one event alone.
+fn prefix(family: &str) -> String {
+    let colon = brigade::notification::pattern_of_family(family).is_none_or(|pattern| pattern.ends_with(":*"));
+    if colon { format!("{family}:") } else { family.to_owned() }
+}
+
+impl Subscription {
+    /// The wanted attributes that differ, with their wanted values.
+    pub fn differing(&self, wanted: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let differs = |name: &String, value: &String| match self.attributes.get(name) {
+            Some(told) if name == "FilterPolicy" => parsed(told) != parsed(value),
+            told => told != Some(value),
+        };
+        wanted.iter().filter(|(name, value)| differs(name, value)).map(|(n, v)| (n.clone(), v.clone())).collect()
+    }
+
+    /// Which families its filter lets through. `None`: all of them, or a filter of another kind, which cannot be told.
+    pub fn families(&self) -> Option<BTreeSet<String>> {
+        let policy = parsed(self.attributes.get("FilterPolicy")?)?;
+        if self.attributes.get("FilterPolicyScope").map(String::as_str) != Some("MessageBody") {
+            return None;
+        }
+        let members = policy.as_object()?;
+        let records = members.get("Records")?.as_object()?;
+        if members.len() != 1 || records.len() != 1 {
+            return None;
+        }
+        let family = |pass: &Value| Some(pass.get("prefix")?.as_str()?.split(':').next()?.to_owned());
+        records.get("eventName")?.as_array()?.iter().map(family).collect()
+    }
+}
+
+fn parsed(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(filter: &str, scope: &str) -> Subscription {
+        let attributes = [("FilterPolicy", filter), ("FilterPolicyScope", scope), ("RawMessageDelivery", "true")];
+        Subscription {
+            arn: String::new(),
+            protocol: "sqs".to_owned(),
+            endpoint: String::new(),
+            attributes: attributes.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+        }
+    }
+
+    #[test]
+    fn a_filter_tells_its_families_where_it_is_of_this_kind() {
+        let cases = [
+            (r#"{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}"#, "MessageBody", Some("ObjectCreated")),
+            (r#"{"Records": {"eventName": [{"prefix": "LifecycleTransition"}]}}"#, "MessageBody", Some("LifecycleTransition")),
+            (r#"{"Records": {"eventName": [{"prefix": "ObjectCreated:"}]}}"#, "MessageAttributes", None),
+            (r#"{"Records": {"eventName": ["ObjectCreated:Put"]}}"#, "MessageBody", None),
+            (r#"{"Records": {"eventName": [{"prefix": "A:"}]}, "x": ["y"]}"#, "MessageBody", None),
+            ("junk", "MessageBody", None),
+        ];
+        for (filter, scope, expected) in cases {
+            let families = with(filter, scope).families();
+            assert_eq!(families, expected.map(|family| BTreeSet::from([family.to_owned()])), "{filter}");
+        }
+        let all = ["ObjectCreated".to_owned(), "LifecycleTransition".to_owned()];
+        let told = Subscription { attributes: wanted(&all), ..with("", "") };
+        assert_eq!(told.families(), Some(all.iter().cloned().collect()));
+    }
+
+    #[test]
+    fn what_differs_is_told_by_meaning() {
+        let wanted = wanted(&["ObjectCreated".to_owned()]);
+        let spaced = r#"{ "Records": {"eventName": [ {"prefix": "ObjectCreated:"} ] } }"#;
+        assert!(with(spaced, "MessageBody").differing(&wanted).is_empty());
+        let names = |s: &Subscription| s.differing(&wanted).into_keys().collect::<Vec<_>>();
+        assert_eq!(names(&with("{}", "MessageAttributes")), ["FilterPolicy", "FilterPolicyScope"]);
+    }
+}

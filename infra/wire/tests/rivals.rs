@@ -1,0 +1,223 @@
+//! Others who write the same documents at the same time, against the local cloud over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail it by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use brigade::aws::Clients;
+use brigade::event::BucketName;
+use brigade::notification::{Destination, Draft, Filter};
+use brigade_local::LocalCloud;
+use brigade_wire::apply::{Patience, Stopped, TestEvent, Why, apply};
+use brigade_wire::arn::Arn;
+use brigade_wire::aws::Aws;
+use brigade_wire::notification::{Notification, Owner};
+use brigade_wire::plan::{Consumer, Direction, Queue, Step, Topic, Wish};
+use brigade_wire::policy::Policy;
+use brigade_wire::ports::{Check, CloudError, Messaging, Notifications};
+
+const BUCKET: &str = "photos";
+const QUICK: Patience =
+    Patience { settle: Duration::ZERO, test_event: Duration::from_secs(30), nonce: 7, check: Check::Destinations };
+
+/// When the rival writes.
+#[derive(Clone, Copy, PartialEq)]
+enum Moment {
+    /// Between our first reading, for the plan, and the one right before our writing.
+    BeforeOurLastRead,
+    /// After our writing, from a reading that is older than it: our rules are gone.
+    AfterOurWrite,
+}
+
+/// The cloud with a rival in it, who adds a rule of its own each time, so many times.
+struct Contested {
+    cloud: Aws,
+    moment: Moment,
+    times: usize,
+    reads: AtomicUsize,
+    written: AtomicUsize,
+    last_seen: std::sync::Mutex<Notification>,
+}
+
+impl Contested {
+    fn new(cloud: Aws, moment: Moment, times: usize) -> Self {
+        let (reads, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { cloud, moment, times, reads, written, last_seen: std::sync::Mutex::default() }
+    }
+
+    async fn rival_writes(&self, account: &str, mut from: Notification) {
+        if self.written.load(Ordering::SeqCst) < self.times {
+            let n = self.written.fetch_add(1, Ordering::SeqCst);
+            from.rules.push(rival(n));
+            self.cloud.put_notification(BUCKET, account, &from, Check::Destinations).await.unwrap();
+        }
+    }
+}
+
+fn rival(n: usize) -> Draft {
+    Draft {
+        id: Some(format!("rival-{n}")),
+        destination: Destination::Queue("arn:aws:sqs:us-east-1:000000000000:rivals".to_owned()),
+        events: vec!["s3:ObjectTagging:*".to_owned()],
+        filter: vec![("Prefix".to_owned(), format!("{n}/"))],
+    }
+}
+
+#[async_trait]
+impl Notifications for Contested {
+    async fn notification(&self, bucket: &str, account: &str) -> Result<Notification, CloudError> {
+        // The second reading is the one right before the writing.
+        if self.moment == Moment::BeforeOurLastRead && self.reads.fetch_add(1, Ordering::SeqCst) == 1 {
+            let now = self.cloud.notification(bucket, account).await?;
+            self.rival_writes(account, now).await;
+        }
+        let now = self.cloud.notification(bucket, account).await?;
+        *self.last_seen.lock().unwrap() = now.clone();
+        Ok(now)
+    }
+
+    async fn put_notification(
+        &self,
+        bucket: &str,
+        account: &str,
+        whole: &Notification,
+        check: Check,
+    ) -> Result<(), CloudError> {
+        let old = self.last_seen.lock().unwrap().clone();
+        self.cloud.put_notification(bucket, account, whole, check).await?;
+        if self.moment == Moment::AfterOurWrite {
+            self.rival_writes(account, old).await;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Messaging for Contested {
+    async fn topic(&self, topic: &Arn) -> Result<Option<Topic>, CloudError> {
+        self.cloud.topic(topic).await
+    }
+    async fn create_topic(&self, name: &str, tag: (&str, &str)) -> Result<(), CloudError> {
+        self.cloud.create_topic(name, tag).await
+    }
+    async fn delete_topic(&self, topic: &Arn) -> Result<(), CloudError> {
+        self.cloud.delete_topic(topic).await
+    }
+    async fn set_topic_policy(&self, topic: &Arn, policy: &Policy) -> Result<(), CloudError> {
+        self.cloud.set_topic_policy(topic, policy).await
+    }
+    async fn subscribe(&self, topic: &Arn, queue: &Arn, attributes: &BTreeMap<String, String>) -> Result<String, CloudError> {
+        self.cloud.subscribe(topic, queue, attributes).await
+    }
+    async fn set_subscription(&self, arn: &str, attributes: &BTreeMap<String, String>) -> Result<(), CloudError> {
+        self.cloud.set_subscription(arn, attributes).await
+    }
+    async fn unsubscribe(&self, arn: &str) -> Result<(), CloudError> {
+        self.cloud.unsubscribe(arn).await
+    }
+    async fn queue(&self, name: &str) -> Result<Option<Queue>, CloudError> {
+        self.cloud.queue(name).await
+    }
+    async fn set_queue_policy(&self, url: &str, policy: &Policy) -> Result<(), CloudError> {
+        self.cloud.set_queue_policy(url, policy).await
+    }
+    async fn create_queue(&self, name: &str) -> Result<(), CloudError> {
+        self.cloud.create_queue(name).await
+    }
+    async fn delete_queue(&self, url: &str) -> Result<(), CloudError> {
+        self.cloud.delete_queue(url).await
+    }
+    async fn take(&self, url: &str) -> Result<Vec<String>, CloudError> {
+        self.cloud.take(url).await
+    }
+}
+
+async fn cloud() -> (LocalCloud, Aws) {
+    let cloud = LocalCloud::builder().port(0).start().await.unwrap();
+    cloud.store().create_bucket(&BucketName::new(BUCKET), "us-east-1").unwrap();
+    for queue in ["brigade-thumbnail", "rivals"] {
+        cloud.queues().create(queue, &BTreeMap::new()).unwrap();
+    }
+    let aws = Aws::new(Clients::at(&cloud.endpoint(), "us-east-1", "test", "test"));
+    (cloud, aws)
+}
+
+fn wish() -> Wish {
+    let topic = Arn::parse("arn:aws:sns:us-east-1:000000000000:photos-changes").unwrap();
+    let families = ["ObjectCreated", "ObjectRemoved"].map(str::to_owned).into();
+    let thumbnail = Consumer { name: "thumbnail".to_owned(), queue: topic.beside("sqs", "brigade-thumbnail"), families };
+    Wish {
+        bucket: BUCKET.to_owned(),
+        owner: Owner::command(),
+        topic,
+        filter: Filter::default(),
+        functions: vec![thumbnail],
+        direction: Direction::Connect,
+    }
+}
+
+fn ids(cloud: &LocalCloud) -> Vec<String> {
+    let configuration = cloud.notifier().configuration(&BucketName::new(BUCKET));
+    let mut ids: Vec<String> = configuration.rules().iter().map(|rule| rule.id.clone()).collect();
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn a_rival_between_our_readings_is_merged_with() {
+    let (local, aws) = cloud().await;
+    let contested = Contested::new(aws, Moment::BeforeOurLastRead, 1);
+    let report = apply(&contested, &wish(), QUICK).await.unwrap();
+    assert_eq!(report.test_event, TestEvent::Arrived);
+    assert_eq!(ids(&local), ["brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved", "rival-0"]);
+    local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_rival_that_overwrites_us_is_seen_and_merged_with() {
+    let (local, aws) = cloud().await;
+    let contested = Contested::new(aws, Moment::AfterOurWrite, 3);
+    apply(&contested, &wish(), QUICK).await.unwrap();
+    let all = ["brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved", "rival-0", "rival-1", "rival-2"];
+    assert_eq!(ids(&local), all, "each of the three writings is kept");
+    local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_rival_that_never_ends_is_said_and_nothing_of_it_is_lost() {
+    let (local, aws) = cloud().await;
+    let contested = Contested::new(aws, Moment::AfterOurWrite, usize::MAX);
+    let Stopped { done, left, why } = apply(&contested, &wish(), QUICK).await.unwrap_err();
+    assert!(matches!(why, Why::Contended), "{why:?}");
+    assert!(done.iter().any(|step| matches!(step, Step::Subscribe(..))), "{done:?}");
+    assert!(matches!(left.as_slice(), [Step::Announce(Some(_))]), "{left:?}");
+    let ids = ids(&local);
+    assert_eq!(ids.iter().filter(|id| id.starts_with("rival-")).count(), contested.written.load(Ordering::SeqCst));
+    assert!(local.queues().list("").iter().all(|name| !name.contains("probe")), "the queue for the test event is gone");
+    local.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_calls_at_the_same_time_lose_nothing() {
+    let (local, _) = cloud().await;
+    local.queues().create("brigade-cleanup", &BTreeMap::new()).unwrap();
+    let aws = || Aws::new(Clients::at(&local.endpoint(), "us-east-1", "test", "test"));
+    let mut other = wish();
+    other.owner = Owner::stack("arn:aws:cloudformation:us-east-1:000000000000:stack/s/1", "Wire");
+    other.functions[0].name = "cleanup".to_owned();
+    other.functions[0].queue = other.topic.beside("sqs", "brigade-cleanup");
+    other.functions[0].families = vec!["LifecycleExpiration".to_owned()];
+    let (one, two, wishes) = (aws(), aws(), (wish(), other));
+    let (first, second) = tokio::join!(apply(&one, &wishes.0, QUICK), apply(&two, &wishes.1, Patience { nonce: 8, ..QUICK }));
+    first.unwrap();
+    second.unwrap();
+    let ids = ids(&local);
+    for expected in ["ObjectCreated", "ObjectRemoved", "LifecycleExpiration"] {
+        assert!(ids.iter().any(|id| id.ends_with(expected)), "{ids:?}");
+    }
+    assert_eq!(local.topics().subscriptions(None).unwrap().len(), 2);
+    local.shutdown().await;
+}
