@@ -191,7 +191,7 @@ async fn verdicts(payload: &serde_json::Value, invocation: &Invocation, subject:
             Ok(_) => "ok".to_owned(),
             Err(error) => format!("error: {error}"),
         },
-        Invocation::Scheduled => format!("scheduled: {}", run_schedule(setup, deadline).await.unwrap()),
+        Invocation::Scheduled => format!("scheduled: {}", run_schedule(setup, deadline, now).await.unwrap()),
         Invocation::Refused(malformed) => format!("refused: {malformed}"),
     };
     let sent = std::mem::take(&mut *sent.0.lock().unwrap());

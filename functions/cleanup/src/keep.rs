@@ -32,6 +32,8 @@ pub(crate) struct Cleaning<'a> {
     pub(crate) announced: &'a AtomicBool,
     /// What a sweep may still remove.
     pub(crate) budget: Option<&'a AtomicU64>,
+    /// What of the budget this source has taken so far.
+    pub(crate) charged: AtomicU64,
     /// What was removed or withdrawn, or would be under a plan.
     pub(crate) removed: Mutex<Vec<Location>>,
 }
@@ -77,10 +79,14 @@ impl Keeper for Cleaning<'_> {
             return Ok(Step::Settled(verdict));
         }
         match self.on_delete {
-            OnDelete::Delete => run.remove(&removals).await?,
+            OnDelete::Delete => {
+                let removed = run.remove(&removals).await;
+                // Also where one of them did not go: the others did, and are told.
+                self.note(run.removed().iter().filter_map(|segment| self.template.place(source, segment).ok()).collect());
+                removed?;
+            }
             OnDelete::Tag => self.withdraw(run, observed, &removals).await?,
         }
-        self.note(places);
         if self.noncurrent == Noncurrent::Delete && self.on_delete == OnDelete::Delete {
             noncurrent::clear(run, self.template, &owner_mark(source)).await?;
         }
@@ -124,9 +130,10 @@ impl Cleaning<'_> {
         });
     }
 
-    /// `Some`: the sweep may not remove so many. What it may, it has taken then.
+    /// `Some`: the sweep may not remove so many. What it may, it has taken then; a pass that is run again has it already.
     fn over_budget(&self, number: usize) -> Option<Verdict> {
-        let wanted = u64::try_from(number).unwrap_or(u64::MAX);
+        let number = u64::try_from(number).unwrap_or(u64::MAX);
+        let wanted = number.saturating_sub(self.charged.fetch_max(number, Ordering::Relaxed));
         let taken = self.budget?.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(wanted));
         taken.is_err().then(|| Verdict::skip(crate::sweep::BRAKE, "the sweep has removed as much as it may"))
     }
@@ -149,6 +156,7 @@ impl Cleaning<'_> {
         for removal in removals {
             let Some(meta) = observed.objects.get(&removal.segment) else { continue };
             self.rewrite(run, &removal.segment, meta, true).await?;
+            self.note(self.template.place(run.request().source, &removal.segment).into_iter().collect());
             run.count("withdrawn", 1);
         }
         Ok(())

@@ -74,6 +74,7 @@ impl Cleanup {
             topic: self.announce.as_deref().map(|arn| (self.topic.as_ref(), arn)),
             announced: how.announced,
             budget: how.budget,
+            charged: AtomicU64::new(0),
             removed: Default::default(),
         };
         let request = Request { source, deadline: how.deadline, plan_only: how.plan_only };

@@ -38,6 +38,9 @@ pub struct Settings {
     pub memory: usize,
     /// Partitions that are open at once; beyond, the one that was used the longest ago is closed.
     pub partitions: usize,
+    /// A partition is one part, whatever its size and its records' order: it is closed with the batch, and neither
+    /// `file_size` nor `partitions` counts. A part of several row groups is then sorted within each of them alone.
+    pub whole: bool,
     /// Level of ZSTD.
     pub level: i32,
 }
@@ -45,7 +48,15 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let columns = Columns::default();
-        Self { columns, interval: Interval::Day, file_size: 128_000_000, memory: 48 << 20, partitions: 64, level: 3 }
+        Self {
+            columns,
+            interval: Interval::Day,
+            file_size: 128_000_000,
+            memory: 48 << 20,
+            partitions: 64,
+            whole: false,
+            level: 3,
+        }
     }
 }
 
@@ -229,7 +240,7 @@ impl<S: Sink> Compactor<S> {
         if let Some(at) = self.open.iter().position(|open| open.partition.holds(record, origin, interval)) {
             return Ok(at);
         }
-        if self.open.len() >= self.settings.partitions.max(1) {
+        if !self.settings.whole && self.open.len() >= self.settings.partitions.max(1) {
             let oldest = self.open.iter().enumerate().min_by_key(|(_, open)| open.used).map(|(at, _)| at);
             if let Some(at) = oldest {
                 let open = self.open.swap_remove(at);
@@ -263,20 +274,21 @@ impl<S: Sink> Compactor<S> {
         let due = open.rows.due(last);
         let Some((begin, end)) = due.times else { return Ok(()) };
         let full = |file: &PartFile<_>| file.bytes() >= self.settings.file_size;
-        if open.file.as_ref().is_some_and(|(file, _, times)| begin < times.1 || full(file)) {
+        let ends = |(file, _, times): &Writing<_>| !self.settings.whole && (begin < times.1 || full(file));
+        if open.file.as_ref().is_some_and(ends) {
             self.close_file(open)?;
         }
         let (file, _, times) = match &mut open.file {
             Some(file) => file,
-            none => none.insert(self.begin(&open.partition, (begin, end))?),
+            none => none.insert(self.begin(&open.partition, (begin, end), last)?),
         };
         open.rows.flush(&due, file, &mut self.encoder)?;
-        times.1 = end;
+        *times = (times.0.min(begin), times.1.max(end));
         Ok(())
     }
 
-    /// Begins the next part of the partition.
-    fn begin(&mut self, partition: &Partition, times: (i64, i64)) -> Result<Writing<S::File>, CompactError> {
+    /// Begins the next part of the partition, `alone` with one row group.
+    fn begin(&mut self, partition: &Partition, times: (i64, i64), alone: bool) -> Result<Writing<S::File>, CompactError> {
         let folder = partition.folder(self.settings.interval);
         let number = self.begun.entry(folder.clone()).or_default();
         let file = match *number {
@@ -286,7 +298,9 @@ impl<S: Sink> Compactor<S> {
         *number += 1;
         let name = PartName { table: Table::Records, folder, file };
         let file = self.sink.create(&name).map_err(CompactError::Write)?;
-        let time = self.settings.columns.stored().position(|(field, _)| field.kind == Kind::Time);
+        // Readers take what is said of all row groups for the order of the file.
+        let sorted = alone || !self.settings.whole;
+        let time = self.settings.columns.stored().position(|(field, _)| sorted && field.kind == Kind::Time);
         Ok((PartFile::new(file, self.schema.clone(), time)?, name, times))
     }
 

@@ -1,6 +1,13 @@
 //! The function's own variables.
 
-use brigade::config::{Fallback, Variable};
+use brigade::budget::Memory;
+use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_bytes};
+
+use crate::columns::Columns;
+use crate::partition::Interval;
+use crate::places::Places;
+use crate::protocol::claim::Limits;
+use crate::run::{After, Flush};
 
 const OUTPUT: Variable = Variable {
     name: "BRIGADE_OUTPUT",
@@ -11,7 +18,7 @@ const OUTPUT: Variable = Variable {
 const FLUSH: Variable = Variable {
     name: "BRIGADE_FLUSH",
     meaning: "arrival (small parts at once), hour or day (one part when the window of the logs' delivery has closed)",
-    fallback: Fallback::Value("hour"),
+    fallback: Fallback::Value("arrival"),
     example: "day",
 };
 /// `BRIGADE_PARTITION`.
@@ -44,3 +51,176 @@ pub const COLUMNS: Variable = Variable {
 
 /// The function's own variables; [`brigade::config::COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[OUTPUT, FLUSH, PARTITION, FILE_SIZE, RAW, COLUMNS];
+
+/// What the process itself needs: code, clients, buffers, the writer's dictionaries.
+const PROCESS: u64 = 96 << 20;
+/// The least that is left for log objects in flight.
+const LEAST: u64 = 16 << 20;
+/// Text that makes one byte of Parquet, cautiously: it is about six.
+const TEXT_RATIO: u64 = 5;
+/// Log objects of one batch: what a message batch of 6 MB can name.
+const LOGS: usize = 10_000;
+/// Bundles of one batch.
+const BUNDLES: usize = 1_000;
+
+/// The configuration of one process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What every function has.
+    pub common: Common,
+    /// Where everything is written.
+    pub places: Places,
+    /// When.
+    pub flush: Flush,
+    /// How finely the table is partitioned.
+    pub interval: Interval,
+    /// Of a part, in bytes, about.
+    pub file_size: u64,
+    /// What becomes of the log objects.
+    pub after: After,
+    /// Which columns the table has.
+    pub columns: Columns,
+}
+
+impl Config {
+    /// Reads the configuration, or reports every mistake in it.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn read(environment: &Environment) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(environment, &[COMMON, VARIABLES]);
+        let config = Self::read_from(&mut reader, environment);
+        reader.finish(config)
+    }
+
+    fn read_from(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
+        let common = Common::read(reader, environment);
+        let output = reader.value(&OUTPUT, Place::parse);
+        let flush = reader.value(&FLUSH, parse_flush);
+        let interval = reader.value(&PARTITION, Interval::parse);
+        let memory = common.as_ref().map_or(u64::MAX, |common| common.memory);
+        let file_size = reader.value(&FILE_SIZE, |text| parse_file_size(text, memory));
+        let after = reader.value(&RAW, parse_raw);
+        let columns = reader.value(&COLUMNS, Columns::parse);
+        let common = common?;
+        if common.state.is_none() {
+            reader.mistake("BRIGADE_STATE", "is not set; this function keeps its ledger there, such as s3://STATE/brigade/");
+        }
+        let places = Places::new(&output?, common.state.as_ref()?);
+        if let Some(problem) = places.refusal(&common.input) {
+            reader.mistake(OUTPUT.name, problem);
+        }
+        Some(Self {
+            common,
+            places,
+            flush: flush?,
+            interval: interval?,
+            file_size: file_size?,
+            after: after?,
+            columns: columns?,
+        })
+    }
+
+    /// The bound on what log objects in flight hold together. A quarter is for the parts, which are made in memory.
+    pub fn memory(&self) -> Memory {
+        let free = self.common.memory.saturating_sub(PROCESS).saturating_sub(self.file_size);
+        Memory::new((free / 2).max(LEAST))
+    }
+
+    /// As many log objects as make one part of the size that is asked for.
+    pub fn batch_of_logs(&self) -> Limits {
+        Limits { bytes: self.file_size.saturating_mul(TEXT_RATIO), inputs: LOGS }
+    }
+
+    /// As many bundles as do: ZSTD's text is a third larger than its Parquet.
+    pub fn batch_of_bundles(&self) -> Limits {
+        Limits { bytes: self.file_size.saturating_add(self.file_size / 3), inputs: BUNDLES }
+    }
+}
+
+fn parse_flush(text: &str) -> Result<Flush, String> {
+    match text {
+        "arrival" => Ok(Flush::Arrival),
+        "hour" => Ok(Flush::Hour),
+        "day" => Ok(Flush::Day),
+        _ => Err(format!("expected arrival, hour or day, not {text:?}")),
+    }
+}
+
+fn parse_raw(text: &str) -> Result<After, String> {
+    match text {
+        "keep" => Ok(After::Keep),
+        "tag" => Ok(After::Tag),
+        "delete" => Ok(After::Delete),
+        _ => Err(format!("expected keep, tag or delete, not {text:?}")),
+    }
+}
+
+/// A part is made in memory, beside what else is there.
+fn parse_file_size(text: &str, memory: u64) -> Result<u64, String> {
+    let bytes = parse_bytes(text)?;
+    let most = memory / 4;
+    match bytes {
+        0..1_000_000 => Err(format!("{text} is too small; parts have 1MB or more")),
+        bytes if bytes > most => Err(format!(
+            "{text} is too large: a part is made in memory, and may have a quarter of the function's, {most} bytes"
+        )),
+        bytes => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACES: [(&str, &str); 3] = [
+        ("BRIGADE_INPUT", "s3://logs/*"),
+        ("BRIGADE_OUTPUT", "s3://tables/access_logs/"),
+        ("BRIGADE_STATE", "s3://state/brigade/"),
+    ];
+
+    fn read(more: &[(&str, &str)]) -> Result<Config, Mistakes> {
+        Config::read(&PLACES.iter().chain(more).copied().collect())
+    }
+
+    #[test]
+    fn input_output_and_state_are_enough() {
+        let config = read(&[]).unwrap();
+        assert_eq!((config.flush, config.after, config.interval), (Flush::Arrival, After::Keep, Interval::Day));
+        assert_eq!(config.file_size, 128_000_000);
+        assert_eq!(config.batch_of_logs().bytes, 640_000_000);
+    }
+
+    #[test]
+    fn a_function_that_would_trigger_itself_does_not_start() {
+        for (name, place) in [("BRIGADE_OUTPUT", "s3://logs/table/"), ("BRIGADE_STATE", "s3://logs/state/")] {
+            let mistakes = read(&[(name, place)]).unwrap_err().to_string();
+            assert!(mistakes.contains("would trigger itself"), "{mistakes}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_reported() {
+        let pairs = [
+            ("BRIGADE_INPUT", "s3://logs/*"),
+            ("BRIGADE_OUTPUT", "tables"),
+            ("BRIGADE_FLUSH", "now"),
+            ("BRIGADE_PARTITION", "month"),
+            ("BRIGADE_FILE_SIZE", "512MB"),
+            ("BRIGADE_RAW", "drop"),
+            ("BRIGADE_COLUMNS", "hostid"),
+            ("BRIGADE_FLUSHES", "3"),
+        ];
+        insta::assert_snapshot!(Config::read(&pairs.iter().copied().collect()).unwrap_err(), @r#"
+        the configuration has 8 mistakes:
+          BRIGADE_FLUSHES: is not a variable of this function; did you mean BRIGADE_FLUSH?
+          BRIGADE_OUTPUT: expected s3://bucket/prefix, not "tables"
+          BRIGADE_FLUSH: expected arrival, hour or day, not "now"
+          BRIGADE_PARTITION: expected day or hour, not "month"
+          BRIGADE_FILE_SIZE: 512MB is too large: a part is made in memory, and may have a quarter of the function's, 268435456 bytes
+          BRIGADE_RAW: expected keep, tag or delete, not "drop"
+          BRIGADE_COLUMNS: expected all, or a comma list of -column and #column, not "hostid"
+          BRIGADE_STATE: is not set; this function keeps its ledger there, such as s3://STATE/brigade/
+        "#);
+    }
+}

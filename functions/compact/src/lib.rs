@@ -1,4 +1,4 @@
-//! S3 server access logs into partitioned Parquet.
+//! S3 server access logs into partitioned Parquet, each line exactly once.
 //!
 //! The core is pure: readers and values in, bytes out; no store, no clock, no environment.
 //!
@@ -10,6 +10,9 @@
 //! - [`lines::LineReader`] splits any reader at line breaks, in bounded memory.
 //! - [`samples`] writes logs by seed, and what they say.
 //! - [`Columns`] is `BRIGADE_COLUMNS`, [`Interval`] is `BRIGADE_PARTITION`.
+//!
+//! The function is [`Compact`]: [`protocol`] is the order of requests by which each line is published once, and decides; `run`
+//! makes the requests; `product` is what comes of a batch.
 //!
 //! ```
 //! use brigade_compact::{Compactor, InMemory, Settings};
@@ -24,22 +27,35 @@
 //! # Ok::<(), brigade_compact::CompactError>(())
 //! ```
 
+mod bundle;
 mod columns;
 mod compactor;
 mod config;
 mod directory;
 mod encode;
+pub mod invariants;
 pub mod lines;
 mod partition;
 mod parts;
+mod places;
+mod product;
+pub mod protocol;
 pub mod record;
+mod run;
 pub mod samples;
 pub mod source;
 mod table;
+mod worker;
 
 pub use columns::{Columns, Treatment};
 pub use compactor::{CompactError, Compactor, Counts, FORMAT, Settings};
-pub use config::{COLUMNS, FILE_SIZE, PARTITION, VARIABLES};
+pub use config::{COLUMNS, Config, FILE_SIZE, PARTITION, VARIABLES};
 pub use directory::{Directory, Unnamed};
 pub use partition::Interval;
 pub use parts::{InMemory, Part, PartName, Sink, Table};
+pub use places::Places;
+pub use run::{After, Flush};
+pub use worker::Compact;
+
+/// The families of events that the function takes: a log object is new once, and is never rewritten.
+pub const EVENTS: &[&str] = &["ObjectCreated"];

@@ -45,7 +45,7 @@ pub(crate) struct Partition {
 impl Partition {
     pub(crate) fn of(record: &Record<'_>, origin: Option<Origin<'_>>, interval: Interval) -> Self {
         Self {
-            bucket: record.text(Text::Bucket).map(<[u8]>::to_vec),
+            bucket: record.text(Text::Bucket).filter(|text| value(text) != NULL).map(<[u8]>::to_vec),
             number: interval.number(record.time),
             origin: origin.map(|origin| (origin.account.to_owned(), origin.region.to_owned())),
         }
@@ -54,7 +54,11 @@ impl Partition {
     /// Whether the record belongs here.
     pub(crate) fn holds(&self, record: &Record<'_>, origin: Option<Origin<'_>>, interval: Interval) -> bool {
         self.number == interval.number(record.time)
-            && self.bucket.as_deref() == record.text(Text::Bucket)
+            && match (self.bucket.as_deref(), record.text(Text::Bucket)) {
+                // What has no folder of its own is in the folder of none.
+                (None, Some(text)) => value(text) == NULL,
+                (own, text) => own == text,
+            }
             && self.origin.as_ref().map(|(account, region)| (account.as_str(), region.as_str()))
                 == origin.map(|origin| (origin.account, origin.region))
     }

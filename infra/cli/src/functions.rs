@@ -18,13 +18,15 @@ pub(crate) struct Function {
     pub(crate) events: &'static [&'static str],
     /// What it is told on this machine, beside its parking queue and the topic that it announces to.
     pub(crate) local: &'static [(&'static str, &'static str)],
+    /// Messages of one invocation on this machine.
+    pub(crate) batch_size: usize,
 }
 
 /// Variables that are not set, whose value is computed from others.
 pub(crate) type Computed = Vec<(&'static str, String)>;
 
 /// All of them.
-pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL, CLEANUP];
+pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL, CLEANUP, COMPACT];
 
 pub(crate) const THUMBNAIL: Function = Function {
     name: "thumbnail",
@@ -33,6 +35,7 @@ pub(crate) const THUMBNAIL: Function = Function {
     check: check_thumbnail,
     events: brigade_thumbnail::EVENTS,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
+    batch_size: 10,
 };
 
 pub(crate) const CLEANUP: Function = Function {
@@ -42,6 +45,21 @@ pub(crate) const CLEANUP: Function = Function {
     check: check_cleanup,
     events: brigade_cleanup::EVENTS,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
+    batch_size: 10,
+};
+
+pub(crate) const COMPACT: Function = Function {
+    name: "compact",
+    package: "brigade-compact",
+    variables: brigade_compact::VARIABLES,
+    check: check_compact,
+    events: brigade_compact::EVENTS,
+    local: &[
+        ("BRIGADE_INPUT", "s3://logs/*"),
+        ("BRIGADE_OUTPUT", "s3://tables/access_logs/"),
+        ("BRIGADE_STATE", "s3://state/brigade/"),
+    ],
+    batch_size: 1_000,
 };
 
 impl Function {
@@ -65,4 +83,9 @@ fn check_cleanup(environment: &Environment) -> Result<Computed, Mistakes> {
 fn check_thumbnail(environment: &Environment) -> Result<Computed, Mistakes> {
     let config = brigade_thumbnail::Config::read(environment)?;
     Ok(vec![("BRIGADE_CONCURRENCY", config.common.concurrency.to_string()), ("BRIGADE_CACHE_CONTROL", config.cache_control)])
+}
+
+fn check_compact(environment: &Environment) -> Result<Computed, Mistakes> {
+    let config = brigade_compact::Config::read(environment)?;
+    Ok(vec![("BRIGADE_CONCURRENCY", config.common.concurrency.to_string())])
 }

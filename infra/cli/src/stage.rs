@@ -18,6 +18,10 @@ const MEMORY_MB: u32 = 1024;
 /// A debug binary on a busy machine needs seconds for its start.
 const READY: Duration = Duration::from_secs(60);
 
+/// Where buckets log to on this machine.
+const LOGS: &str = "logs";
+/// How long a batch is gathered: Lambda wants a second where it has more than ten messages.
+const WINDOW: Duration = Duration::from_secs(1);
 /// Its value is known when the path is laid.
 const ANNOUNCE: &str = "BRIGADE_ANNOUNCE";
 
@@ -66,6 +70,8 @@ pub(crate) async fn put_up(
     }
     start(cloud, function, program, variables, &wired).await?;
     let mapping = MappingSpec::new(function.package, function.package);
+    let window = if function.batch_size > mapping.batch_size { WINDOW } else { Duration::ZERO };
+    let mapping = MappingSpec { batch_size: function.batch_size, window, ..mapping };
     cloud.host().map(mapping).map_err(|error| Failure::environment("the queue's mapping", error))?;
     Ok(wired)
 }
@@ -96,6 +102,11 @@ pub(crate) async fn start(
         variables.entry(ANNOUNCE.to_owned()).or_insert_with(|| wired.topic_arn.clone());
     }
     environment(function, &variables)?;
+    for place in ["BRIGADE_OUTPUT", "BRIGADE_STATE"].iter().filter_map(|name| variables.get(*name)) {
+        if let Some(bucket) = bucket_of(place) {
+            ensure_bucket(cloud, &bucket)?;
+        }
+    }
     let spec = FunctionSpec { environment: variables, memory_mb: MEMORY_MB, ..FunctionSpec::new(function.package, program) };
     let started = async {
         cloud.host().start(spec)?;
@@ -114,4 +125,20 @@ fn input_buckets(variables: &Variables) -> Vec<BucketName> {
 
 fn bucket_of(place: &str) -> Option<BucketName> {
     place.strip_prefix("s3://")?.split('/').next().filter(|name| !name.is_empty()).map(BucketName::new)
+}
+
+fn ensure_bucket(cloud: &LocalCloud, bucket: &BucketName) -> Result<(), Failure> {
+    match cloud.store().create_bucket(bucket, brigade_local::REGION) {
+        Err(error) if error.code != "BucketAlreadyOwnedByYou" => Err(Failure::Environment(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// Turns a bucket's logging on, into the bucket `logs` under its own name.
+pub(crate) fn log(cloud: &LocalCloud, bucket: &str) -> Result<(), Failure> {
+    let (source, target) = (BucketName::new(bucket), BucketName::new(LOGS));
+    ensure_bucket(cloud, &source)?;
+    ensure_bucket(cloud, &target)?;
+    let on = cloud.access_logs().turn_on(&source, &target, &format!("{bucket}/"));
+    on.map_err(|error| Failure::environment(format!("the logging of {bucket}"), error))
 }

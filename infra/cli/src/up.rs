@@ -12,11 +12,13 @@ use crate::{live, print, stage};
 /// Run S3, SNS, SQS and the functions on this machine, with a live view.
 ///
 /// Builds the functions that it starts, then serves on one port of loopback until Ctrl-C: a bucket `photos` whose changes
-/// go by a topic and a queue to each function, and a bucket `derived` for what they make. AWS CLI and SDKs work with the
+/// go by a topic and a queue to each function, and a bucket `derived` for what they make; a bucket `logs` for server access
+/// logs, which become a table in `tables`. AWS CLI and SDKs work with the
 /// endpoint URL that is printed. Nothing is kept when it ends.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade up\n  \
     brigade up --port 5000 --env BRIGADE_SIZES=64,1024 --env BRIGADE_FORMAT=webp\n  \
+    brigade up --log photos    # and requests on photos are rows in s3://tables/access_logs/ some seconds later\n  \
     brigade up --json | jq 'select(.type == \"record\").record'")]
 pub(crate) struct Arguments {
     /// The port, on loopback alone; 0 takes a free one.
@@ -28,6 +30,9 @@ pub(crate) struct Arguments {
     /// A variable of the functions; see `brigade config`.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = parse_variable)]
     environment: Vec<(String, String)>,
+    /// Turn this bucket's server access logging on, into s3://logs/BUCKET/; may be given several times.
+    #[arg(long = "log", value_name = "BUCKET")]
+    logged: Vec<String>,
     #[command(flatten)]
     binaries: Binaries,
     /// Print one JSON object a line.
@@ -63,6 +68,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         for (function, variables) in placed {
             let program = arguments.binaries.of(function).await?;
             stage::put_up(&cloud, function, program, variables).await?;
+        }
+        for bucket in &arguments.logged {
+            stage::log(&cloud, bucket)?;
         }
         announce(&cloud, arguments.json)?;
         watch(events, arguments.json).await

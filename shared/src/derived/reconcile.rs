@@ -85,8 +85,14 @@ pub enum Step {
 
 /// Runs the loop until its keeper is content, the time is over, or the key is too contended.
 pub async fn keep(store: &dyn Store, keeper: &dyn Keeper, request: Request<'_>) -> Outcome {
-    let mut run =
-        Run { store, template: keeper.template(), request, look_again: false, figures: [("wrote", 0), ("removed", 0)].into() };
+    let mut run = Run {
+        store,
+        template: keeper.template(),
+        request,
+        look_again: false,
+        removed: Vec::new(),
+        figures: [("wrote", 0), ("removed", 0)].into(),
+    };
     let mut passes = 0;
     let verdict = loop {
         if passes == MAX_PASSES {
@@ -125,6 +131,7 @@ pub struct Run<'a> {
     template: &'a Template,
     request: Request<'a>,
     look_again: bool,
+    removed: Vec<String>,
     figures: Vec<(&'static str, u64)>,
 }
 
@@ -184,8 +191,8 @@ impl<'a> Run<'a> {
     async fn remove_one(&mut self, removal: &Removal) -> Stored<()> {
         let at = self.place(&removal.segment, "DeleteObject")?;
         let options = Delete { version_id: None, if_match: Some(removal.etag.clone()) };
-        let removed = self.store.delete(&at, options).await;
-        self.noted(removed.map(drop), "removed")
+        let result = self.store.delete(&at, options).await;
+        self.gone(removal, result.map(drop))
     }
 
     async fn remove_many(&mut self, removals: &[&Removal]) -> Stored<()> {
@@ -198,11 +205,24 @@ impl<'a> Run<'a> {
             Ok(results) => results,
             Err(error) => return self.noted(Err(error), "removed"),
         };
-        let failed = results.into_iter().filter_map(|result| self.noted(result.map(drop), "removed").err());
+        let results = removals.iter().zip(results);
+        let failed = results.filter_map(|(removal, result)| self.gone(removal, result.map(drop)).err());
         // A condition that did not hold is said last: it leads to another look, and that would hide a refusal.
         let failed: Vec<StoreError> = failed.collect();
         let said = failed.iter().position(|error| after_error(error).is_some()).unwrap_or_default();
         failed.into_iter().nth(said).map_or(Ok(()), Err)
+    }
+
+    /// The segments that [`Run::remove`] has removed so far.
+    pub fn removed(&self) -> &[String] {
+        &self.removed
+    }
+
+    fn gone(&mut self, removal: &Removal, result: Stored<()>) -> Stored<()> {
+        if result.is_ok() {
+            self.removed.push(removal.segment.clone());
+        }
+        self.noted(result, "removed")
     }
 
     fn noted<T>(&mut self, result: Stored<T>, figure: &'static str) -> Stored<T> {

@@ -68,7 +68,7 @@ pub async fn run_direct(
 }
 
 /// Runs what is due without an event: the verdict, or `Err` where whoever scheduled it must try again.
-pub async fn run_schedule(setup: Setup<'_>, deadline: Deadline) -> Result<Value, String> {
+pub async fn run_schedule(setup: Setup<'_>, deadline: Deadline, now: impl Fn() -> OffsetDateTime) -> Result<Value, String> {
     let outcome = fenced(setup.worker.on_schedule(deadline), deadline).await.unwrap_or_else(Outcome::from);
     let verdict = &outcome.verdict;
     let mut line = json!({"function": setup.worker.name(), "event": "Scheduled", "verdict": verdict.name()});
@@ -79,6 +79,8 @@ pub async fn run_schedule(setup: Setup<'_>, deadline: Deadline) -> Result<Value,
         members.extend(outcome.figures.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into())));
     }
     setup.lines.line(&line);
+    let now = now();
+    setup.lines.line(&Tally::default().with_verdict(verdict).line(setup.worker.name(), now));
     match verdict {
         Verdict::Retry(..) => Err(describe(verdict)),
         _ => Ok(line),

@@ -95,7 +95,7 @@ async fn invoke(process: &Process, invocation: LambdaEvent<Value>) -> Result<Val
         }
         Invocation::Batch(job) => Ok(serde_json::to_value(run_job(setup, &job, deadline, wall_clock).await)?),
         Invocation::Direct(records) => Ok(run_direct(setup, &invocation.payload, &records, deadline, wall_clock).await?),
-        Invocation::Scheduled => Ok(run_schedule(setup, deadline).await?),
+        Invocation::Scheduled => Ok(run_schedule(setup, deadline, wall_clock).await?),
         Invocation::Refused(malformed) => Err(format!("the invocation cannot be answered: {malformed}").into()),
     }
 }

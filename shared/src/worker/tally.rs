@@ -41,8 +41,8 @@ impl Tally {
         records.into_iter().fold(Self::default(), |tally, (record, settled)| tally.with(record, settled, now))
     }
 
-    fn with(mut self, record: &Decoded, settled: &Settled, now: OffsetDateTime) -> Self {
-        let verdict = &settled.outcome.verdict;
+    /// This and one more that ended so.
+    pub(super) fn with_verdict(mut self, verdict: &Verdict) -> Self {
         self.received += 1;
         match verdict {
             Verdict::Done => self.done += 1,
@@ -56,10 +56,15 @@ impl Tally {
             Some("kms-denied") => self.kms_denied += 1,
             _ => {}
         }
-        if let (Some(time), true) = (event_of(record).and_then(|event| event.time), settled.handled) {
-            self.lag_ms = self.lag_ms.max(u64::try_from((now - time).whole_milliseconds()).unwrap_or_default());
-        }
         self
+    }
+
+    fn with(self, record: &Decoded, settled: &Settled, now: OffsetDateTime) -> Self {
+        let mut tally = self.with_verdict(&settled.outcome.verdict);
+        if let (Some(time), true) = (event_of(record).and_then(|event| event.time), settled.handled) {
+            tally.lag_ms = tally.lag_ms.max(u64::try_from((now - time).whole_milliseconds()).unwrap_or_default());
+        }
+        tally
     }
 
     /// The EMF line.

@@ -8,6 +8,7 @@ use brigade::storage::{EmbeddedStore, FaultyStore};
 use brigade::worker::Worker;
 
 use super::queue::Queues;
+use super::topic::Announcer;
 
 /// One function of the world.
 pub(super) struct Function {
@@ -48,6 +49,7 @@ pub(super) trait Deployment: Send + Sync {
 pub(super) struct Reach {
     pub(super) generation: u32,
     pub(super) store: FaultyStore<EmbeddedStore>,
+    pub(super) topic: Arc<Announcer>,
     /// Nonces of this invocation.
     pub(super) nonces: fastrand::Rng,
 }

@@ -21,6 +21,7 @@ use super::function::{Function, Reach};
 use super::gate::{Alarm, Gate};
 use super::queue::Port;
 use super::timeline::Timeline;
+use super::topic::{Announcer, Topic};
 
 /// The function's timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,6 +34,7 @@ pub(super) struct Start<'a> {
     pub(super) generation: u32,
     pub(super) messages: Vec<Message>,
     pub(super) store: &'a FaultyStore<EmbeddedStore>,
+    pub(super) topic: &'a Arc<Topic>,
     pub(super) timeline: &'a Arc<Timeline>,
     pub(super) seed: u64,
 }
@@ -66,6 +68,7 @@ impl Invocation {
         let reach = Reach {
             generation: start.generation,
             store: start.store.clone().with_pause(pause),
+            topic: Arc::new(Announcer { topic: Arc::clone(start.topic), gate: Arc::clone(&gate), name: name.clone() }),
             nonces: fastrand::Rng::with_seed(start.seed ^ (start.number << 20)),
         };
         let worker = function.deployment.worker(reach);

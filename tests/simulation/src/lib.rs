@@ -32,6 +32,6 @@ mod witness;
 mod world;
 
 pub use report::Report;
-pub use sabotage::Sabotage;
-pub use scenario::Scenario;
+pub use sabotage::{Announcing, Keeping, Sabotage};
+pub use scenario::{Company, Scenario};
 pub use search::{Found, first_caught, search, simulate};

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use brigade::derived::is_withdrawn;
 use brigade::event::{BucketName, EventKind, ObjectEvent, ObjectKey};
-use brigade::storage::{Delete, EmbeddedStore, Encryption, Head, ListVersions, Location, PutOptions};
+use brigade::storage::{Delete, EmbeddedStore, Encryption, Head, List, ListVersions, Location, PutOptions};
 
 use super::contents::{contents, expected, of_size};
 use super::functions::ThumbnailDeployed;
@@ -26,10 +27,15 @@ pub(super) struct Photos {
 }
 
 impl Photos {
-    /// What `brigade backfill` does after the old version has drained: announces every live source.
-    pub(super) fn backfill(&self) {
+    /// What an operator does after the old version has drained: a backfill announces every live source, and a sweep looks
+    /// at what has derived objects and no source. Such a source may come back by the removal of a delete marker, of which
+    /// only cleanup is told, and it can't tell an earlier configuration from the present one.
+    pub(super) fn backfill_and_sweep(&self) {
         for source in self.sources() {
-            if self.store.head_object(&source, &Head::default()).is_ok() {
+            let is_live = self.store.head_object(&source, &Head::default()).is_ok();
+            let options = List { prefix: self.thumbnail.template().directory(&source), ..List::default() };
+            let page = self.store.list_objects(&BucketName::new(DERIVED), &options).expect("derived objects are listed");
+            if is_live || !page.objects.is_empty() {
                 self.topic.announce(&hint(&source));
             }
         }
@@ -38,6 +44,12 @@ impl Photos {
     fn sources(&self) -> Vec<Location> {
         let at = |key: &&str| Location::new(BucketName::new(SOURCES), ObjectKey::new(*key).expect("a key"));
         self.scenario.keys.iter().map(at).collect()
+    }
+
+    /// A derived object that is kept although its source is gone, until a lifecycle rule removes it.
+    fn is_withdrawn(&self, key: &str) -> bool {
+        let at = Location::new(BucketName::new(DERIVED), ObjectKey::new(key).expect("a key"));
+        self.store.head_object(&at, &Head::default()).is_ok_and(|meta| is_withdrawn(&meta))
     }
 
     /// One change. Answers what it was, where it is one that not every run has.
@@ -91,12 +103,13 @@ impl Photos {
             let expected = expected(config, &source, content).await;
             wanted.extend(expected.objects.clone());
             if expected.rejected {
-                let parked = self.witness.changed_at(&source).map(|at| self.queues.parked_since(at)).unwrap_or_default();
+                let parked = self.witness.told_at(&source).map(|at| self.queues.parked_since(at)).unwrap_or_default();
                 let rejected = BTreeSet::from([source]);
                 divergences.extend(rejected_sources_are_parked(&rejected, parked.iter().map(String::as_str)));
             }
         }
         let found = read_all(&self.store, &BucketName::new(DERIVED), "").await.expect("an embedded store is read");
+        let found = found.into_iter().filter(|(key, _)| !self.is_withdrawn(key)).collect();
         divergences.extend(derived_is_f_of_source(&wanted, &found));
         divergences
     }

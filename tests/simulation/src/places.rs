@@ -7,6 +7,9 @@ pub(super) const DERIVED: &str = "derived";
 /// The key that some buckets encrypt with.
 pub(super) const KMS_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/simulated";
 
+/// The topic of the sources' changes.
+pub(super) const TOPIC_ARN: &str = "arn:aws:sns:us-east-1:000000000000:photos";
+
 const ACCOUNT: &str = "us-east-1:000000000000";
 
 /// The ARN of a function's queue.

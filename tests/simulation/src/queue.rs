@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use brigade::event::{Message, ObjectEvent, to_notification};
+use brigade::event::Message;
 use brigade::worker::Queue;
 use brigade::worker::queue::{Outgoing, QueueError};
 use tokio::time::Instant;
@@ -44,6 +44,8 @@ struct State {
     parked: Vec<Parked>,
     fired: BTreeMap<&'static str, u64>,
     faults: bool,
+    /// How often a removal was handed out.
+    removals: u64,
 }
 
 /// The queues of one function.
@@ -72,12 +74,13 @@ impl Queues {
             parked: Vec::new(),
             fired: BTreeMap::new(),
             faults: true,
+            removals: 0,
         };
         Self { name, state: Mutex::new(state), scenario: scenario.clone(), lose_late_looks, timeline }
     }
 
-    /// S3 announces a change: once or more often, now or later, so that the order is any.
-    pub(super) fn announce(&self, event: &ObjectEvent) {
+    /// A notification comes: once or more often, now or later, so that the order is any.
+    pub(super) fn deliver(&self, body: &str) {
         let mut state = self.lock();
         let copies = if state.faults && state.random.f64() < self.scenario.duplicate { 2 } else { 1 };
         if copies > 1 {
@@ -89,7 +92,7 @@ impl Queues {
             if state.work.values().any(|held| held.receives == 0 && held.visible > visible) {
                 state.fire("event reordered");
             }
-            state.push(to_notification(event).to_string(), visible);
+            state.push(body.to_owned(), visible);
         }
     }
 
@@ -144,6 +147,11 @@ impl Queues {
 
     pub(super) fn fired(&self) -> BTreeMap<&'static str, u64> {
         self.lock().fired.clone()
+    }
+
+    /// How often a removal was received.
+    pub(super) fn removals_received(&self) -> u64 {
+        self.lock().removals
     }
 
     /// Waiting and dead messages.
@@ -208,6 +216,7 @@ impl State {
         held.receives += 1;
         held.visible = now + VISIBILITY;
         let (body, receive_count) = (held.body.clone(), held.receives);
+        self.removals += u64::from(["ObjectRemoved:", "LifecycleExpiration:"].iter().any(|kind| body.contains(kind)));
         if receive_count > 1 {
             self.fire("message redelivered");
         }

@@ -27,6 +27,8 @@ const FAULTS: &[&str] = &[
     "event duplicated",
     "event reordered",
     "late landing",
+    "publication refused",
+    "publication's reply lost",
     "re-sent",
     "reply lost",
     "send refused",

@@ -2,11 +2,22 @@
 
 use brigade::storage::faulty::Faults;
 
+/// The functions that are deployed together; each company has those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Company {
+    /// thumbnail alone, which takes every event.
+    Thumbnail,
+    /// And cleanup.
+    Cleanup,
+}
+
 /// The parameters of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// Everything is drawn from it.
     pub seed: u64,
+    /// Which functions there are.
+    pub company: Company,
     /// Keys whose sources change.
     pub keys: Vec<&'static str>,
     /// Contents in use, by index.
@@ -29,6 +40,10 @@ pub struct Scenario {
     pub versioned_names: bool,
     /// Its queue is subscribed to removals too.
     pub thumbnail_takes_removals: bool,
+    /// cleanup withdraws what has no source, and doesn't remove it.
+    pub withdraws: bool,
+    /// cleanup removes older versions too.
+    pub clears_noncurrent: bool,
     /// After this many changes another configuration is deployed.
     pub deploy_after: Option<u32>,
     /// Invocations at a time.
@@ -55,7 +70,30 @@ pub struct Scenario {
 
 impl Scenario {
     /// The mixture of a seed, all faults possible.
-    pub fn of_seed(seed: u64) -> Self {
+    pub fn of_seed(seed: u64, company: Company) -> Self {
+        Self::thumbnail(seed).joined_by_cleanup(company)
+    }
+
+    /// cleanup's part, drawn from a sequence of its own.
+    fn joined_by_cleanup(self, company: Company) -> Self {
+        if company < Company::Cleanup {
+            return self;
+        }
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0xc1ea);
+        let withdraws = random.u8(0..3) == 0;
+        Self {
+            company,
+            // What thumbnail is told of, it removes itself.
+            thumbnail_takes_removals: random.u8(0..3) == 0,
+            withdraws,
+            // What is taken back is as an earlier configuration made it, and cleanup can't tell (its README says so).
+            deploy_after: self.deploy_after.filter(|_| !withdraws),
+            clears_noncurrent: !withdraws && self.derived_versioned && random.bool(),
+            ..self
+        }
+    }
+
+    fn thumbnail(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let random = &mut random;
         let contents = match random.u8(0..10) {
@@ -79,6 +117,7 @@ impl Scenario {
         };
         Self {
             seed,
+            company: Company::Thumbnail,
             keys,
             contents,
             changes: random.u32(20..=26),
@@ -90,6 +129,8 @@ impl Scenario {
             derived_kms: random.u8(0..5) == 0,
             versioned_names: random.u8(0..5) == 0,
             thumbnail_takes_removals: true,
+            withdraws: false,
+            clears_noncurrent: false,
             deploy_after: (random.u8(0..3) == 0).then(|| random.u32(3..20)),
             invocations: random.usize(2..=3),
             batch: random.usize(1..=3),

@@ -142,6 +142,7 @@ impl World {
             generation,
             messages,
             store: &self.faulty,
+            topic: &self.topic,
             timeline: &self.timeline,
             seed: self.scenario.seed,
         };
@@ -180,6 +181,7 @@ impl World {
         self.quiet = true;
         self.faulty.set_faults(Faults::default());
         self.functions.iter().for_each(|one| one.queues.set_faults(false));
+        self.topic.set_faults(false);
         self.drain();
     }
 

@@ -1,29 +1,128 @@
-//! The topic of the source bucket: it fans S3's notifications out to the queues whose filter policy takes them.
+//! The topic of the source bucket: it fans notifications out to the queues whose filter policy takes them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use brigade::event::{EventKind, ObjectEvent};
+use async_trait::async_trait;
+use brigade::event::{EventKind, Message, ObjectEvent, Record, to_notification};
+use brigade::worker::Topic as Publish;
+use brigade::worker::queue::{Outgoing, QueueError};
+use brigade::worker::topic::check_announcement;
 
+use super::gate::Gate;
+use super::places::TOPIC_ARN;
 use super::queue::Queues;
+use super::scenario::Scenario;
+use super::timeline::Timeline;
 
 /// A subscription's filter policy.
 type Takes = Box<dyn Fn(&EventKind) -> bool + Send + Sync>;
 
+struct State {
+    random: fastrand::Rng,
+    faults: bool,
+    fired: BTreeMap<&'static str, u64>,
+    subscriptions: Vec<(Takes, Arc<Queues>)>,
+}
+
 /// The topic. Each subscribed queue draws its own duplicates and delays.
-#[derive(Default)]
 pub(super) struct Topic {
-    subscriptions: Mutex<Vec<(Takes, Arc<Queues>)>>,
+    state: Mutex<State>,
+    /// How likely a publication is refused, and how likely its reply is lost.
+    fails: f64,
+    timeline: Arc<Timeline>,
 }
 
 impl Topic {
-    pub(super) fn subscribe(&self, queues: &Arc<Queues>, takes: Takes) {
-        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).push((takes, Arc::clone(queues)));
+    pub(super) fn new(scenario: &Scenario, timeline: &Arc<Timeline>) -> Self {
+        let random = fastrand::Rng::with_seed(scenario.seed ^ 0x707_1c00);
+        let state = State { random, faults: true, fired: BTreeMap::new(), subscriptions: Vec::new() };
+        Self { state: Mutex::new(state), fails: scenario.queue_fails, timeline: Arc::clone(timeline) }
     }
 
-    /// A change of a source, or what somebody says of one, reaches each queue once or more often.
+    pub(super) fn subscribe(&self, queues: &Arc<Queues>, takes: Takes) {
+        self.lock().subscriptions.push((takes, Arc::clone(queues)));
+    }
+
+    /// S3 tells of a change of a source.
     pub(super) fn announce(&self, event: &ObjectEvent) {
-        let subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        let taking = subscriptions.iter().filter(|(takes, _)| takes(&event.kind));
-        taking.for_each(|(_, queues)| queues.announce(event));
+        self.deliver(&event.kind, &to_notification(event).to_string());
+    }
+
+    pub(super) fn set_faults(&self, faults: bool) {
+        self.lock().faults = faults;
+    }
+
+    pub(super) fn fired(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().fired.clone()
+    }
+
+    /// How often somebody has announced a source himself.
+    pub(super) fn announced(&self) -> u64 {
+        self.lock().fired.get(ANNOUNCED).copied().unwrap_or_default()
+    }
+
+    fn deliver(&self, kind: &EventKind, body: &str) {
+        let state = self.lock();
+        let taking = state.subscriptions.iter().filter(|(takes, _)| takes(kind));
+        taking.for_each(|(_, queues)| queues.deliver(body));
+    }
+
+    fn take(&self, topic_arn: &str, message: &Outgoing) -> Result<(), QueueError> {
+        check_announcement(topic_arn, message)?;
+        let refused = |code: &str| Err(QueueError::refused("Publish", topic_arn, code, "simulated"));
+        if topic_arn != TOPIC_ARN {
+            return refused("NotFound");
+        }
+        let mut decoded = Message { body: Some(message.body.clone()), ..Message::default() }.decode().into_iter();
+        let Some(Ok(Record::Object(event))) = decoded.next().map(|decoded| decoded.record) else {
+            return refused("InvalidParameter");
+        };
+        let failed = |code: &str| Err(QueueError::later("Publish", topic_arn, code, "simulated"));
+        let luck = self.draw();
+        if luck < self.fails {
+            self.fire("publication refused");
+            return failed("Throttled");
+        }
+        self.fire(ANNOUNCED);
+        self.deliver(&event.kind, &message.body);
+        if luck < 2.0 * self.fails {
+            self.fire("publication's reply lost");
+            return failed("RequestTimeout");
+        }
+        Ok(())
+    }
+
+    fn draw(&self) -> f64 {
+        let mut state = self.lock();
+        if state.faults { state.random.f64() } else { 1.0 }
+    }
+
+    fn fire(&self, what: &'static str) {
+        *self.lock().fired.entry(what).or_default() += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const ANNOUNCED: &str = "source announced again";
+
+/// The topic as one invocation reaches it: each request waits at its gate.
+pub(super) struct Announcer {
+    pub(super) topic: Arc<Topic>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) name: String,
+}
+
+#[async_trait]
+impl Publish for Announcer {
+    async fn publish(&self, topic_arn: &str, message: Outgoing) -> Result<(), QueueError> {
+        self.gate.pass(false).await;
+        let published = self.topic.take(topic_arn, &message);
+        let outcome = published.as_ref().map_or_else(|error| error.code.as_str(), |()| "ok");
+        self.topic.timeline.note(format!("{} Publish: {outcome}", self.name));
+        published
     }
 }

@@ -1,19 +1,20 @@
 //! Who sees every change of the store at the moment it is made: it announces the changes of sources, and checks what must
 //! hold at every moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use brigade::derived::{Template, VERSION};
+use brigade::derived::{Template, VERSION, is_withdrawn};
 use brigade::event::{BucketName, ObjectEvent};
 use brigade::storage::embedded::Change;
 use brigade::storage::{EmbeddedStore, Head, Location};
 use tokio::time::Instant;
 
 use super::contents::of_size;
+use super::scenario::Scenario;
 use super::timeline::Timeline;
 use super::topic::Topic;
-use crate::invariants::NoRegress;
+use crate::invariants::Progress;
 
 #[derive(Default)]
 struct State {
@@ -21,8 +22,11 @@ struct State {
     acting: bool,
     /// The class of the content that an etag of a source stood for.
     classes: BTreeMap<String, usize>,
-    changed: BTreeMap<Location, Instant>,
-    regress: NoRegress,
+    /// Every source that ever was.
+    there: BTreeSet<Location>,
+    /// When thumbnail was last told of a source.
+    told: BTreeMap<Location, Instant>,
+    progress: Progress,
     violation: Option<String>,
 }
 
@@ -30,6 +34,9 @@ pub(super) struct Witness {
     store: EmbeddedStore,
     sources: BucketName,
     template: Template,
+    /// Another configuration, or another version of a source, gives outputs other names; then the earlier ones go.
+    names_come_and_go: bool,
+    thumbnail_takes_removals: bool,
     topic: Arc<Topic>,
     timeline: Arc<Timeline>,
     state: Mutex<State>,
@@ -38,6 +45,7 @@ pub(super) struct Witness {
 impl Witness {
     /// Begins to watch.
     pub(super) fn watch(
+        scenario: &Scenario,
         store: &EmbeddedStore,
         sources: &BucketName,
         template: &Template,
@@ -48,6 +56,8 @@ impl Witness {
             store: store.clone(),
             sources: sources.clone(),
             template: template.clone(),
+            names_come_and_go: template.is_versioned() || scenario.deploy_after.is_some(),
+            thumbnail_takes_removals: scenario.thumbnail_takes_removals,
             topic: Arc::clone(topic),
             timeline: Arc::clone(timeline),
             state: Mutex::default(),
@@ -66,8 +76,10 @@ impl Witness {
         self.lock().violation.clone()
     }
 
-    pub(super) fn changed_at(&self, source: &Location) -> Option<Instant> {
-        self.lock().changed.get(source).copied()
+    /// When thumbnail was last told of this source: from then on it must have parked what it rejects. What comes back
+    /// without its being told has been parked already, or is announced.
+    pub(super) fn told_at(&self, source: &Location) -> Option<Instant> {
+        self.lock().told.get(source).copied()
     }
 
     fn see(&self, change: &Change) {
@@ -87,7 +99,10 @@ impl Witness {
             if !state.acting {
                 state.violation.get_or_insert(format!("a worker changed the source {at}"));
             }
-            state.changed.insert(at.clone(), Instant::now());
+            state.there.insert(at.clone());
+            if self.thumbnail_takes_removals || change.kind.is_created() {
+                state.told.insert(at.clone(), Instant::now());
+            }
             let current = self.store.head_object(&at, &Head::default()).ok();
             let content = current.and_then(|meta| Some((meta.etag.clone(), of_size(meta.size)?)));
             self.timeline.note(format!(
@@ -96,9 +111,9 @@ impl Witness {
                 content.as_ref().map_or("gone", |c| c.1.name),
                 change.kind.as_str()
             ));
+            state.progress.source_is(&at, content.as_ref().map(|(_, content)| content.class));
             if let Some((etag, content)) = content {
                 state.classes.insert(etag, content.class);
-                state.regress.source_is(&at, content.class);
             }
         }
         self.topic.announce(&ObjectEvent {
@@ -120,16 +135,20 @@ impl Witness {
         let Some((source, _)) = self.template.source_of(at) else {
             return Some(format!("a worker wrote outside of the template: {at}"));
         };
-        if !state.changed.contains_key(&source) {
+        if !state.there.contains(&source) {
             return Some(format!("{at} belongs to a source that never was: {source}"));
         }
-        let Ok(meta) = self.store.head_object(at, &Head::default()) else {
-            state.regress.derived_is_gone(at);
-            return None;
+        let in_use = self.store.head_object(at, &Head::default()).ok().filter(|meta| !is_withdrawn(meta));
+        let Some(meta) = in_use else {
+            if self.names_come_and_go {
+                state.progress.derived_is_dropped(at);
+                return None;
+            }
+            return state.progress.derived_is_gone(at, &source);
         };
         let etag = meta.metadata.get(VERSION).and_then(|version| version.split(' ').next());
         match etag.and_then(|etag| state.classes.get(etag)).copied() {
-            Some(class) => state.regress.derived_is(at, &source, class),
+            Some(class) => state.progress.derived_is(at, &source, class),
             None => Some(format!("{at} is marked with a version that its source never had")),
         }
     }

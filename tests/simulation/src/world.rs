@@ -11,15 +11,15 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::function::{Deployment, Function};
-use super::functions::ThumbnailDeployed;
-use super::invariants::nothing_is_left;
+use super::functions::{CleanupDeployed, ThumbnailDeployed};
+use super::invariants::{announcements_are_bounded, nothing_is_left};
 use super::invocation::Invocation;
 use super::photos::Photos;
 use super::places::{DERIVED, SOURCES};
 use super::queue::Queues;
 use super::report::Report;
 use super::sabotage::Sabotage;
-use super::scenario::Scenario;
+use super::scenario::{Company, Scenario};
 use super::timeline::Timeline;
 use super::topic::Topic;
 use super::witness::Witness;
@@ -41,6 +41,7 @@ pub(super) struct World {
     pub(super) random: fastrand::Rng,
     pub(super) faulty: FaultyStore<EmbeddedStore>,
     pub(super) functions: Vec<Function>,
+    pub(super) topic: Arc<Topic>,
     pub(super) photos: Photos,
     pub(super) witness: Arc<Witness>,
     pub(super) timeline: Arc<Timeline>,
@@ -68,24 +69,27 @@ impl World {
         let seed = scenario.seed;
         let timeline = Arc::new(Timeline::new());
         let store = store(&scenario, &timeline);
-        let topic = Arc::new(Topic::default());
+        let topic = Arc::new(Topic::new(&scenario, &timeline));
         let thumbnail = Arc::new(ThumbnailDeployed::new(&scenario, sabotage));
-        let deployments: Vec<Arc<dyn Deployment>> = vec![Arc::clone(&thumbnail) as Arc<dyn Deployment>];
+        let mut deployments: Vec<Arc<dyn Deployment>> = vec![Arc::clone(&thumbnail) as Arc<dyn Deployment>];
+        if scenario.company >= Company::Cleanup {
+            deployments.push(Arc::new(CleanupDeployed::new(&scenario, sabotage)));
+        }
         let mut functions = Vec::new();
         for (number, deployment) in deployments.into_iter().enumerate() {
-            let lose_late_looks = sabotage == Some(Sabotage::NoLateLook);
+            let lose_late_looks = sabotage.is_some_and(|sabotage| sabotage.loses_late_looks_of(deployment.name()));
             let queues = Queues::new(deployment.name(), number as u64, &scenario, lose_late_looks, Arc::clone(&timeline));
             let (queues, policy) = (Arc::new(queues), Arc::clone(&deployment));
             topic.subscribe(&queues, Box::new(move |kind| policy.takes(kind)));
             functions.push(Function { queues, deployment });
         }
         let sources = BucketName::new(SOURCES);
-        let witness = Witness::watch(&store, &sources, thumbnail.template(), &topic, &timeline);
+        let witness = Witness::watch(&scenario, &store, &sources, thumbnail.template(), &topic, &timeline);
         let queues = functions.first().map(|function| Arc::clone(&function.queues)).expect("thumbnail is the first");
         let photos = Photos {
             scenario: scenario.clone(),
             store: store.clone(),
-            topic,
+            topic: Arc::clone(&topic),
             witness: Arc::clone(&witness),
             thumbnail,
             queues,
@@ -98,6 +102,7 @@ impl World {
             faulty: FaultyStore::new(store, scenario.faults, seed),
             scenario,
             functions,
+            topic,
             photos,
             witness,
             timeline,
@@ -145,6 +150,7 @@ impl World {
         self.quiet = false;
         self.faulty.set_faults(self.scenario.faults);
         self.functions.iter().for_each(|function| function.queues.set_faults(true));
+        self.topic.set_faults(true);
     }
 
     async fn run_episode(&mut self) {
@@ -167,6 +173,9 @@ impl World {
             let left = nothing_is_left(waiting, dead).into_iter();
             divergences.extend(left.map(|what| format!("{}: {what}", function.name())));
         }
+        let cleanup = self.functions.iter().find(|function| function.name() == "cleanup");
+        let removals = cleanup.map(|function| function.queues.removals_received()).unwrap_or_default();
+        divergences.extend(announcements_are_bounded(self.topic.announced(), removals));
         divergences
     }
 
@@ -187,7 +196,10 @@ impl World {
         ];
         let mut fired = self.fired.clone();
         let of_queues = self.functions.iter().flat_map(|function| function.queues.fired());
-        of_queues.chain(of_store).for_each(|(what, number)| *fired.entry(what).or_default() += number);
+        of_queues
+            .chain(of_store)
+            .chain(self.topic.fired())
+            .for_each(|(what, number)| *fired.entry(what).or_default() += number);
         fired
     }
 
@@ -214,11 +226,11 @@ impl World {
         }
     }
 
-    /// The old version has drained: a backfill follows.
+    /// The old version has drained.
     pub(super) fn end_overlap(&mut self) {
         self.drained = true;
-        self.timeline.note("backfill".to_owned());
-        self.photos.backfill();
+        self.timeline.note("backfill and sweep".to_owned());
+        self.photos.backfill_and_sweep();
     }
 }
 

@@ -1,12 +1,12 @@
 //! The functions in a simulated world, seed by seed.
 #![expect(clippy::panic, reason = "a test that panics is a test that fails")]
 
-use brigade_simulation::{Sabotage, Scenario, first_caught, search, simulate};
+use brigade_simulation::{Announcing, Company, Keeping, Sabotage, Scenario, first_caught, search, simulate};
 
 /// Seeds of an ordinary test run; `BRIGADE_SIMULATION_SEEDS` asks for more.
 const SEEDS: u64 = 150;
 
-/// Every kind of fault that a whole run of the suite must have seen, and what else must have happened in it.
+/// Every kind of fault that a search must have seen, and what else must have happened in it.
 const KINDS: &[&str] = &[
     "acknowledgement lost",
     "body cut",
@@ -29,26 +29,41 @@ const KINDS: &[&str] = &[
     "version removed",
     "visibility refused",
 ];
+/// What cleanup adds to them.
+const OF_CLEANUP: &[&str] = &["publication refused", "publication's reply lost", "source announced again"];
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-#[test]
-fn derived_state_is_f_of_source_whatever_fails() {
+fn holds(company: Company, kinds: &[&[&str]]) {
     let first = number("BRIGADE_SIMULATION_FIRST", 0);
-    let found = search(first..first + number("BRIGADE_SIMULATION_SEEDS", SEEDS), Scenario::of_seed);
-    println!("{found}");
+    let seeds = first..first + number("BRIGADE_SIMULATION_SEEDS", SEEDS);
+    let found = search(seeds, |seed| Scenario::of_seed(seed, company));
+    println!("{company:?}: {found}");
     assert!(found.first_wrong.is_none(), "{}", found.first_wrong.map(|report| report.explain()).unwrap_or_default());
     assert!(found.least_changes >= 20 && found.least_faults >= 5, "a run with too few changes or faults");
-    let never: Vec<_> = KINDS.iter().filter(|kind| found.fired.get(*kind).is_none_or(|n| *n == 0)).collect();
+    let never: Vec<_> = kinds.concat().into_iter().filter(|kind| found.fired.get(*kind).is_none_or(|n| *n == 0)).collect();
     assert!(never.is_empty(), "never happened: {never:?}");
 }
 
 #[test]
+fn thumbnail_holds_whatever_fails() {
+    holds(Company::Thumbnail, &[KINDS]);
+}
+
+#[test]
+fn thumbnail_and_cleanup_hold_whatever_fails() {
+    holds(Company::Cleanup, &[KINDS, OF_CLEANUP]);
+}
+
+/// The largest company.
+const ALL: Company = Company::Cleanup;
+
+#[test]
 fn a_world_without_faults_converges() {
     for seed in 0..20 {
-        let report = simulate(&Scenario::of_seed(seed).without_faults(), None);
+        let report = simulate(&Scenario::of_seed(seed, ALL).without_faults(), None);
         assert!(report.divergences.is_empty(), "{}", report.explain());
     }
 }
@@ -56,7 +71,7 @@ fn a_world_without_faults_converges() {
 #[test]
 fn crashes_and_duplicates_alone_do_no_harm() {
     for seed in 0..20 {
-        let report = simulate(&Scenario::of_seed(seed).with_crashes_and_duplicates_only(), None);
+        let report = simulate(&Scenario::of_seed(seed, ALL).with_crashes_and_duplicates_only(), None);
         assert!(report.divergences.is_empty(), "{}", report.explain());
     }
 }
@@ -64,7 +79,7 @@ fn crashes_and_duplicates_alone_do_no_harm() {
 #[test]
 fn the_same_seed_gives_the_same_run() {
     for seed in [1, 2, 3, 5, 8] {
-        let scenario = Scenario::of_seed(seed);
+        let scenario = Scenario::of_seed(seed, ALL);
         let (first, second) = (simulate(&scenario, None), simulate(&scenario, None));
         assert!(first.timeline.len() > 100, "seed {seed} does too little");
         assert_eq!(first.timeline, second.timeline, "seed {seed}");
@@ -75,30 +90,46 @@ fn the_same_seed_gives_the_same_run() {
 /// Within how many seeds each sabotage must show.
 const SABOTAGE_SEEDS: u64 = 1000;
 
-fn is_caught(sabotage: Sabotage) {
-    let report = first_caught(0..SABOTAGE_SEEDS, Scenario::of_seed, sabotage);
+fn is_caught(company: Company, sabotage: Sabotage) {
+    let report = first_caught(0..SABOTAGE_SEEDS, |seed| Scenario::of_seed(seed, company), sabotage);
     let report = report.unwrap_or_else(|| panic!("{sabotage:?} was not caught within {SABOTAGE_SEEDS} seeds"));
     println!("{sabotage:?} is caught by seed {}: {}", report.seed, report.divergences.join("; "));
 }
 
 macro_rules! sabotages {
-    ($($name:ident: $sabotage:ident,)*) => {
-        $(#[test] fn $name() { is_caught(Sabotage::$sabotage); })*
+    ($module:ident: $table:ident of $company:ident; $($name:ident: $kind:ident($sabotage:expr),)*) => {
+        mod $module {
+            use super::*;
 
-        #[test]
-        fn every_sabotage_is_in_the_table() {
-            assert_eq!([$(Sabotage::$sabotage),*], Sabotage::ALL);
+            $(#[test] fn $name() { is_caught(Company::$company, Sabotage::$kind($sabotage)); })*
+
+            #[test]
+            fn every_sabotage_is_in_the_table() {
+                assert_eq!([$(Sabotage::$kind($sabotage)),*], Sabotage::$table);
+            }
         }
     };
 }
 
-sabotages! {
-    no_look_after_a_put_is_caught: NoLookAfterPut,
-    no_look_after_a_delete_is_caught: NoLookAfterDelete,
-    source_first_is_caught: SourceFirst,
-    unconditional_writes_are_caught: Unconditional,
-    a_refused_condition_taken_as_done_is_caught: RefusedIsDone,
-    no_late_look_is_caught: NoLateLook,
-    the_sidecar_as_the_only_test_is_caught: SidecarAlone,
-    removal_of_own_writes_only_is_caught: OnlyOwnWrites,
+sabotages! { thumbnail: THUMBNAIL of Thumbnail;
+    no_look_after_a_put_is_caught: Thumbnail(Keeping::NoLookAfterPut),
+    no_look_after_a_delete_is_caught: Thumbnail(Keeping::NoLookAfterDelete),
+    source_first_is_caught: Thumbnail(Keeping::SourceFirst),
+    unconditional_writes_are_caught: Thumbnail(Keeping::Unconditional),
+    a_refused_condition_taken_as_done_is_caught: Thumbnail(Keeping::RefusedIsDone),
+    no_late_look_is_caught: Thumbnail(Keeping::NoLateLook),
+    the_sidecar_as_the_only_test_is_caught: Thumbnail(Keeping::SidecarAlone),
+    removal_of_own_writes_only_is_caught: Thumbnail(Keeping::OnlyOwnWrites),
+}
+
+sabotages! { cleanup: CLEANUP of Cleanup;
+    no_look_after_a_removal_is_caught: Cleanup(Keeping::NoLookAfterDelete),
+    source_first_is_caught: Cleanup(Keeping::SourceFirst),
+    unconditional_removals_are_caught: Cleanup(Keeping::Unconditional),
+    a_refused_condition_taken_as_done_is_caught: Cleanup(Keeping::RefusedIsDone),
+    no_late_look_is_caught: Cleanup(Keeping::NoLateLook),
+    looking_for_one_configuration_only_is_caught: Cleanup(Keeping::OneConfiguration),
+    announcing_only_what_is_stale_is_caught: Announcing(Announcing::OnlyStale),
+    announcing_only_what_is_missing_is_caught: Announcing(Announcing::OnlyMissing),
+    announcing_upon_creations_is_caught: Announcing(Announcing::OfCreations),
 }

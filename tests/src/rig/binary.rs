@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 const THUMBNAIL: &str = "brigade-thumbnail";
 const CLEANUP: &str = "brigade-cleanup";
+const COMPACT: &str = "brigade-compact";
 const DEFECTIVE: &str = "brigade-thumbnail-that-panics";
 
 /// The directory of the binaries, target/PROFILE.
@@ -21,6 +22,11 @@ pub fn thumbnail() -> PathBuf {
 /// The cleanup function that is deployed.
 pub fn cleanup() -> PathBuf {
     DIRECTORY.join(file(CLEANUP))
+}
+
+/// The compaction function that is deployed.
+pub fn compact() -> PathBuf {
+    DIRECTORY.join(file(COMPACT))
 }
 
 /// The thumbnail function with the defect that keys with `panic` in them make it panic.
@@ -42,7 +48,8 @@ fn built() -> PathBuf {
     let sources =
         |function: &str| newest(&root.join("shared/src")).max(newest(&root.join("functions").join(function).join("src")));
     let old = |(name, function): &(&str, &str)| changed(&directory.join(file(name))) < sources(function);
-    if [(THUMBNAIL, "thumbnail"), (DEFECTIVE, "thumbnail"), (CLEANUP, "cleanup")].iter().any(old) {
+    let functions = [(THUMBNAIL, "thumbnail"), (DEFECTIVE, "thumbnail"), (CLEANUP, "cleanup"), (COMPACT, "compact")];
+    if functions.iter().any(old) {
         eprintln!("the functions' binaries are missing or older than their sources: building them");
         build(&root, &directory);
     }

@@ -25,7 +25,7 @@ use brigade_thumbnail::Config;
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-pub use self::binary::{cleanup, defective, thumbnail};
+pub use self::binary::{cleanup, compact, defective, thumbnail};
 pub use self::cleanup::{CLEANUP, CLEANUP_DLQ, CLEANUP_PARKED};
 pub use self::invoke::{Answer, sqs_event};
 

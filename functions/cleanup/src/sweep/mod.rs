@@ -54,6 +54,14 @@ pub trait Watch: Send {
     fn orphan(&mut self, orphan: &Orphan);
 }
 
+/// Nobody watches.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn looked(&mut self, _: Stage, _: u64, _: u64) {}
+    fn orphan(&mut self, _: &Orphan) {}
+}
+
 /// The two stages of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -117,7 +125,13 @@ impl Cleanup {
         if order.apply {
             let count = self.count(&ranges, &start, &|| false, watch).await?;
             if self.brakes(count.orphaned, order.max_deletes) {
-                return Ok(Summary { looked: count.looked, over: Some(count.orphaned), ..summary });
+                // The listing also shows what would never be removed, such as objects without their source's mark.
+                let plan = Clean { plan_only: true, max_deletes: order.max_deletes, until: None, deadline: None };
+                let mut planned = Summary::default();
+                self.clean_all(&ranges, &start, plan, &mut planned, &mut Unwatched).await?;
+                if self.brakes(planned.objects, order.max_deletes) {
+                    return Ok(Summary { looked: count.looked, over: Some(planned.objects), ..summary });
+                }
             }
         }
         let clean = Clean { plan_only: !order.apply, max_deletes: order.max_deletes, until: None, deadline: None };

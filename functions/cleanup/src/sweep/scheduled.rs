@@ -1,5 +1,7 @@
 //! The sweep of a schedule: as much as fits into one invocation, and the next one goes on there.
 
+use std::time::Duration;
+
 use brigade::budget::Deadline;
 use brigade::event::KeyError;
 use brigade::storage::{ErrorKind, Location, Result as Stored, StoreError};
@@ -7,24 +9,20 @@ use brigade::verdict::{Outcome, Verdict};
 
 use super::checkpoint::Checkpoint;
 use super::search::Range;
-use super::{Clean, Orphan, Position, Stage, Summary, Watch};
+use super::{Clean, Position, Summary, Unwatched};
 use crate::Cleanup;
 
 /// The share of an invocation's time that counting may take, in percent; removing what was counted needs the rest.
 const COUNTING: u32 = 40;
-
-/// Nobody watches: the log line tells.
-struct Unwatched;
-
-impl Watch for Unwatched {
-    fn looked(&mut self, _: Stage, _: u64, _: u64) {}
-    fn orphan(&mut self, _: &Orphan) {}
-}
+/// Kept free at the end to write where the sweep stands: what is not done when the invocation's work must end is dropped.
+const CHECKPOINT: Duration = Duration::from_secs(5);
 
 impl Cleanup {
     /// Sweeps everything, or as much of it as there is time for.
     pub(crate) async fn sweep_on_schedule(&self, deadline: Deadline) -> Outcome {
         let mut summary = Summary::default();
+        let left = deadline.left();
+        let deadline = Deadline::after(left.saturating_sub(CHECKPOINT.min(left / 4)) + Deadline::RESERVE);
         let verdict = self.sweep_part(deadline, &mut summary).await.unwrap_or_else(|error| Verdict::of_error(&error));
         let Summary { looked, sources, objects, failed, .. } = summary;
         let removed = if self.plan_only { "would_remove" } else { "removed" };
@@ -38,23 +36,28 @@ impl Cleanup {
         let start = self.start(&ranges, at.as_ref()).await?;
         let least = deadline.left() * (100 - COUNTING) / 100;
         let count = self.count(&ranges, &start, &|| deadline.left() < least, &mut Unwatched).await?;
-        if self.brakes(count.orphaned, self.max_deletes) {
-            summary.looked = count.looked;
-            let detail = format!(
-                "{} derived objects have no source, more than BRIGADE_MAX_DELETES={}: nothing was removed. If that is right, \
-                 `brigade sweep --apply --max-deletes {}` removes them",
-                count.orphaned, self.max_deletes, count.orphaned
-            );
-            return Ok(Verdict::park(super::BRAKE, detail));
+        let (max_deletes, mut until) = (self.max_deletes, count.end);
+        if self.brakes(count.orphaned, max_deletes) {
+            // The listing also shows what would never be removed, such as objects without their source's mark.
+            let half = Some(Deadline::after(deadline.left() / 2 + Deadline::RESERVE));
+            let plan = Clean { plan_only: true, max_deletes, until: until.as_ref(), deadline: half };
+            let mut planned = Summary::default();
+            let end = self.clean_all(&ranges, &start, plan, &mut planned, &mut Unwatched).await?;
+            if self.brakes(planned.objects, max_deletes) {
+                summary.looked = count.looked;
+                return Ok(Verdict::park(super::BRAKE, over(planned.objects, max_deletes)));
+            }
+            until = end;
         }
-        let clean = Clean {
-            plan_only: self.plan_only,
-            max_deletes: self.max_deletes,
-            until: count.end.as_ref(),
-            deadline: Some(deadline),
-        };
+        let clean = Clean { plan_only: self.plan_only, max_deletes, until: until.as_ref(), deadline: Some(deadline) };
         let end = self.clean_all(&ranges, &start, clean, summary, &mut Unwatched).await?;
-        self.keep_position(&ranges, at.as_ref(), end).await
+        let kept = self.keep_position(&ranges, at.as_ref(), end).await?;
+        // More came to be removed than was counted, or could not be counted: what was done is told, and that it isn't all.
+        let braked = summary.over.map(|_| {
+            let detail = format!("the limit BRIGADE_MAX_DELETES={max_deletes} was reached: the next sweep goes on there");
+            Verdict::park(super::BRAKE, detail)
+        });
+        Ok(braked.unwrap_or(kept))
     }
 
     /// Where the sweep before has ended, if there still is such a place.
@@ -74,6 +77,7 @@ impl Cleanup {
             Some(Checkpoint::new(part(range), end.after.clone()?))
         });
         match (at, &end) {
+            _ if self.plan_only => Ok(Verdict::Done),
             (Some(at), _) => Checkpoint::write(self.store.as_ref(), at, checkpoint.as_ref()).await.map(|()| Verdict::Done),
             (None, None) => Ok(Verdict::Done),
             (None, Some(_)) => {
@@ -87,6 +91,13 @@ impl Cleanup {
     fn bad_state(&self, error: &KeyError) -> StoreError {
         StoreError::new(ErrorKind::Invalid, "PutObject", "BRIGADE_STATE", "KeyTooLongError", error.to_string())
     }
+}
+
+fn over(objects: u64, max_deletes: u64) -> String {
+    format!(
+        "{objects} derived objects have no source, more than BRIGADE_MAX_DELETES={max_deletes}: nothing was removed. If that is \
+         right, `brigade sweep --apply --max-deletes {objects}` removes them"
+    )
 }
 
 fn part(range: &Range) -> String {

@@ -90,11 +90,11 @@ impl<'a> Search<'a> {
         let (more_inside, behind) = relative.map(before_the_start).unwrap_or_default();
         let mut order = ByDirectory::default();
         let behind = behind.into_iter().filter(|key| key.starts_with(range.prefix.as_str()));
-        for key in there(store, range, behind).await? {
+        for key in there(store, range, input, behind).await? {
             order.push(&key);
         }
         let inside = if more_inside.is_empty() { inside } else { more_inside };
-        let inside = there(store, range, inside.into_iter()).await?;
+        let inside = there(store, range, input, inside.into_iter()).await?;
         let list = |prefix: String, start_after: Option<&str>| List {
             prefix,
             start_after: start_after.map(str::to_owned),
@@ -177,11 +177,14 @@ impl Sources<'_> {
     }
 }
 
-/// Which of these sources are there.
-async fn there(store: &dyn Store, range: &Range, keys: impl Iterator<Item = &str>) -> Stored<Vec<String>> {
+/// Which of these sources are there. What the input does not take is no reason for anything, and may not even be readable.
+async fn there(store: &dyn Store, range: &Range, input: &[Span], keys: impl Iterator<Item = &str>) -> Stored<Vec<String>> {
     let mut there = Vec::new();
     for key in keys {
         let Ok(name) = ObjectKey::new(key) else { continue };
+        if !input.iter().any(|span| span.contains(&range.sources, &name)) {
+            continue;
+        }
         match store.head(&Location::new(range.sources.clone(), name), Head::default()).await {
             Ok(_) => there.push(key.to_owned()),
             Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::DeleteMarker) => {}

@@ -148,6 +148,48 @@ async fn above_the_brake_nothing_is_removed() {
 }
 
 #[tokio::test]
+async fn what_is_never_removed_does_not_count_for_the_brake() {
+    let store = world();
+    for n in 0..4 {
+        derive(&store, &format!("gone-{n}"), "1.jpg").await;
+        put(&store, "derived", &format!("t/photos/gone-{n}/notes.txt")).await;
+    }
+    let deadline = || Deadline::after(Duration::from_secs(60));
+    let three = cleanup(&store, &[("BRIGADE_MAX_DELETES", "3")]).on_schedule(deadline()).await;
+    assert_eq!(three.verdict.reason().unwrap().code, BRAKE);
+    let summary = cleanup(&store, &[]).sweep(Order { max_deletes: 3, ..APPLY }, &mut Seen::default()).await.unwrap();
+    assert_eq!((summary.over, summary.objects), (Some(4), 0));
+    let four = cleanup(&store, &[("BRIGADE_MAX_DELETES", "4")]).on_schedule(deadline()).await;
+    assert_eq!((four.verdict, four.figures[2]), (Verdict::Done, ("removed", 4)));
+    assert_eq!(keys(&store, "derived").await.len(), 4, "the notes are somebody's");
+}
+
+#[tokio::test]
+async fn no_source_outside_of_the_input_is_looked_at() {
+    let store = world();
+    for key in ["uploads", "uploads/there", "uploads/gone"] {
+        derive(&store, key, "1.jpg").await;
+    }
+    put(&store, "photos", "uploads/there").await;
+    let looks = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&looks);
+    let pause: Pause = Arc::new(move |point| {
+        if point.operation == "HeadObject" {
+            seen.lock().unwrap().push(point.place.to_string());
+        }
+        std::future::ready(()).boxed()
+    });
+    let watched = Arc::new(FaultyStore::new(store.clone(), Faults::default(), 0).with_pause(pause));
+    let cleanup = cleanup_on(watched, &[("BRIGADE_INPUT", "s3://photos/uploads/*")]);
+    let mut found = Seen::default();
+    cleanup.sweep(PLAN, &mut found).await.unwrap();
+    assert_eq!(found.objects(), ["t/photos/uploads/gone/1.jpg"]);
+    let looks = looks.lock().unwrap();
+    let outside: Vec<&String> = looks.iter().filter(|place| place.ends_with("photos/uploads")).collect();
+    assert!(!looks.is_empty() && outside.is_empty(), "{outside:?}");
+}
+
+#[tokio::test]
 async fn a_place_narrows_the_sweep_down() {
     let places = [
         ("s3://derived/", "gone gone/too other/gone"),
@@ -215,6 +257,12 @@ fn slow(store: &EmbeddedStore) -> Arc<dyn Store> {
     Arc::new(FaultyStore::new(store.clone(), Faults::default(), 0).with_pause(pause))
 }
 
+/// As the batch loop does it: what is not done when work must end is dropped.
+async fn in_time(cleanup: &Cleanup, time: Duration) -> brigade::verdict::Outcome {
+    let deadline = Deadline::after(time);
+    tokio::time::timeout_at(deadline.work_ends(), cleanup.on_schedule(deadline)).await.expect("it ends by itself, in time")
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sweep_that_had_no_time_goes_on_where_it_ended() {
     let store = world();
@@ -223,12 +271,15 @@ async fn a_sweep_that_had_no_time_goes_on_where_it_ended() {
     }
     let many = ("BRIGADE_MAX_DELETES", "10k");
     let kept = [many, ("BRIGADE_STATE", "s3://state/brigade/")];
-    let (little, plenty) = (Duration::from_secs(20), Duration::from_secs(900_000));
-    let first = cleanup_on(slow(&store), &kept).on_schedule(Deadline::after(little)).await;
+    let (little, plenty) = (Duration::from_secs(30), Duration::from_secs(900_000));
+    let planning = [kept[0], kept[1], ("BRIGADE_MODE", "plan")];
+    assert_eq!(in_time(&cleanup_on(slow(&store), &planning), little).await.verdict, Verdict::Done);
+    assert!(keys(&store, "state").await.is_empty(), "a plan writes nothing");
+    let first = in_time(&cleanup_on(slow(&store), &kept), little).await;
     assert_eq!(first.verdict, Verdict::Done);
     assert_eq!(keys(&store, "state").await, ["brigade/cleanup/v1/sweep.json"]);
     let removed = first.figures[2].1;
-    assert!(removed > 0 && removed < 2000, "it counted two pages and had time for a few: {removed}");
+    assert!(removed > 0 && removed < 2000, "it counted, and had time for a few: {removed}");
     // Behind the place where it has ended, so this one is not found before the sweep after the next.
     derive(&store, "a", "1.jpg").await;
     let second = cleanup(&store, &kept).on_schedule(Deadline::after(plenty)).await;

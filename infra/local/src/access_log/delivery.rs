@@ -11,7 +11,7 @@ use time::Date;
 use tokio::task::AbortHandle;
 
 use super::exchange::{Account, Asked, Replied, size_told};
-use super::target::{Source, Target};
+use super::target::{CONFIG_NAME, Source, Target, document};
 use crate::clock::Clock;
 use crate::front::Response;
 use crate::notify::Notifier;
@@ -98,6 +98,14 @@ impl AccessLogs {
             }
         });
         Self { shared, task: task.abort_handle() }
+    }
+
+    /// Turns a bucket's logging on, as PutBucketLogging does, with simple names. Both buckets must exist.
+    ///
+    /// # Errors
+    /// The bucket does not, or its configurations are full.
+    pub fn turn_on(&self, source: &BucketName, target: &BucketName, prefix: &str) -> brigade::storage::Result<()> {
+        self.shared.store.set_config(source, CONFIG_NAME, Some(document(target, prefix)))
     }
 
     /// Delivers what waits, at once. Answers how many objects were written.

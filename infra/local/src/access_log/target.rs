@@ -29,6 +29,17 @@ pub(crate) enum KeyFormat {
     ByEvent,
 }
 
+/// The logging status that names a target, as S3 writes it.
+pub(super) fn document(bucket: &BucketName, prefix: &str) -> String {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!(
+        "<BucketLoggingStatus><LoggingEnabled><TargetBucket>{}</TargetBucket><TargetPrefix>{}</TargetPrefix></LoggingEnabled>\
+         </BucketLoggingStatus>",
+        escaped(bucket.as_str()),
+        escaped(prefix)
+    )
+}
+
 /// Whose records an object holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Source<'a> {
@@ -129,6 +140,12 @@ mod tests {
             let key = target.key(&source, target.day(record), delivered, 255).unwrap();
             assert_eq!(key.as_str(), expected, "{format}");
         }
+    }
+
+    #[test]
+    fn a_status_is_read_as_it_was_written() {
+        let target = stored(&document(&BucketName::new("logs"), "a&b<c/")).unwrap();
+        assert_eq!((target.bucket.as_str(), target.prefix.as_str(), target.format), ("logs", "a&b<c/", KeyFormat::Simple));
     }
 
     #[test]

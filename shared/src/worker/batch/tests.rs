@@ -154,7 +154,7 @@ async fn a_schedule_is_answered_with_its_verdict() {
     let pace = Pace::new();
     let answer = async |worker: &dyn Worker| {
         let setup = Setup { worker, common: &common, queue: &recorder, endpoint: None, pace: &pace, lines: &recorder };
-        crate::worker::run_schedule(setup, Deadline::after(Duration::from_secs(10))).await
+        crate::worker::run_schedule(setup, Deadline::after(Duration::from_secs(10)), || OffsetDateTime::UNIX_EPOCH).await
     };
     let done = answer(&Gathering(vec![], Ok(()))).await.unwrap();
     assert_eq!((done["verdict"].as_str(), done["closed"].as_u64()), (Some("done"), Some(2)));

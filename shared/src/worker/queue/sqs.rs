@@ -115,12 +115,21 @@ where
     QueueError { retry, operation, queue: queue_url.to_owned(), code, message: failure.message }
 }
 
-/// Codes that SQS blames on the sender although the same request may succeed later: throttles, permissions, and a queue that
-/// is still being made.
+/// Codes that SQS and SNS blame on the sender although the same request may succeed later: throttles, permissions, keys that
+/// KMS refuses (`KmsThrottled` to SQS, `KMSThrottling` to SNS), and a queue or topic that is still being made.
 fn is_passing(code: &str) -> bool {
-    const PASSING: [&str; 6] = ["Throttl", "RequestLimitExceeded", "OverLimit", "AccessDenied", "QueueDoesNotExist", "Kms"];
-    let code = code.rsplit(['.', '#']).next().unwrap_or(code);
-    code == "NonExistentQueue" || PASSING.iter().any(|known| code.starts_with(known))
+    const PASSING: [&str; 8] = [
+        "throttl",
+        "requestlimitexceeded",
+        "overlimit",
+        "accessdenied",
+        "queuedoesnotexist",
+        "nonexistentqueue",
+        "notfound",
+        "kms",
+    ];
+    let code = code.rsplit(['.', '#']).next().unwrap_or(code).to_ascii_lowercase();
+    PASSING.iter().any(|known| code.starts_with(known))
 }
 
 #[cfg(test)]
@@ -143,7 +152,17 @@ mod tests {
 
     #[test]
     fn the_sender_is_blamed_for_what_may_still_pass() {
-        let passing = ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "ThrottlingException", "KmsThrottled"];
+        let passing = [
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "QueueDoesNotExist",
+            "ThrottlingException",
+            "Throttled",
+            "NotFound",
+            "KmsThrottled",
+            "KMSThrottling",
+            "KMSDisabled",
+            "KMSAccessDenied",
+        ];
         assert!(passing.iter().all(|code| is_passing(code)));
         let never = ["InvalidMessageContents", "ReceiptHandleIsInvalid", "InvalidParameterValue", ""];
         assert!(never.iter().all(|code| !is_passing(code)));

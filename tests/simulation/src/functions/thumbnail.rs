@@ -11,7 +11,7 @@ use brigade_thumbnail::{Config, Thumbnail};
 
 use crate::function::{Deployment, Reach};
 use crate::places::{DERIVED, KMS_KEY, SOURCES, parked_url};
-use crate::sabotage::{Sabotage, Sabotaged, Saboteur};
+use crate::sabotage::{Keeping, Sabotage, Sabotaged, Saboteur};
 use crate::scenario::Scenario;
 
 /// Eight passes, each with at most some 40 requests, and the end.
@@ -20,12 +20,16 @@ const REQUESTS_PER_MESSAGE: u64 = 8 * 40 + 10;
 pub(crate) struct ThumbnailDeployed {
     configs: [Config; 2],
     takes_removals: bool,
-    sabotage: Option<Sabotage>,
+    sabotage: Option<Keeping>,
 }
 
 impl ThumbnailDeployed {
     pub(crate) fn new(scenario: &Scenario, sabotage: Option<Sabotage>) -> Self {
         let configs = [config(scenario, "2,1", "1"), config(scenario, "3,1", "2")];
+        let sabotage = match sabotage {
+            Some(Sabotage::Thumbnail(sabotage)) => Some(sabotage),
+            _ => None,
+        };
         Self { configs, takes_removals: scenario.thumbnail_takes_removals, sabotage }
     }
 
@@ -66,7 +70,7 @@ impl Deployment for ThumbnailDeployed {
         let truth = reach.store.inner().clone();
         // Without the nonce, a worker meets its own first attempt as a 412.
         let store: Arc<dyn Store> = match self.sabotage {
-            Some(Sabotage::RefusedIsDone) => Arc::new(reach.store),
+            Some(Keeping::RefusedIsDone) => Arc::new(reach.store),
             _ => Arc::new(OwnWrites::new(reach.store, reach.nonces)),
         };
         let Some(sabotage) = self.sabotage else { return Box::new(Thumbnail::new(config, store)) };
@@ -75,9 +79,14 @@ impl Deployment for ThumbnailDeployed {
     }
 }
 
-fn config(scenario: &Scenario, sizes: &str, generation: &str) -> Config {
+/// The template of the outputs.
+pub(super) fn output(scenario: &Scenario) -> String {
     let version = if scenario.versioned_names { "-{version}" } else { "" };
-    let output = format!("s3://{DERIVED}/thumbnails/{{bucket}}/{{key}}/{{size}}{version}.{{ext}}");
+    format!("s3://{DERIVED}/thumbnails/{{bucket}}/{{key}}/{{size}}{version}.{{ext}}")
+}
+
+fn config(scenario: &Scenario, sizes: &str, generation: &str) -> Config {
+    let output = output(scenario);
     let input = format!("s3://{SOURCES}/uploads/*");
     let parked = parked_url("thumbnail");
     let environment: Environment = [

@@ -1,8 +1,8 @@
-//! Of derived objects: `f(source)` when all is quiet, and never a step back.
+//! Of derived objects: `f(source)` when all is quiet, and at every moment neither a step back nor a removal of what is new.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use brigade::event::{BucketName, Message, ObjectKey, Record};
+use brigade::event::{BucketName, Message, Record};
 use brigade::storage::{Get, List, Location, Result, Store};
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -58,46 +58,10 @@ fn named_sources(body: &str) -> Vec<Location> {
     message.decode().into_iter().filter_map(|decoded| named(decoded.record.ok()?)).collect()
 }
 
-/// At every moment: an output of a newer source is never replaced by an output of an older one.
-///
-/// Contents are told apart by what `f` makes of them. One that comes back (A, B, A) may be replaced by the B between for a
-/// moment, because no condition can tell the two As apart; so a replacement is a regress only where every occurrence of
-/// the new output's content in the source's history is older than every occurrence of the old output's.
-#[derive(Debug, Default)]
-pub struct NoRegress {
-    /// Of each source: its contents so far, oldest first.
-    sources: BTreeMap<(BucketName, ObjectKey), Vec<usize>>,
-    /// Of each derived object that is there: the content it was made from.
-    derived: BTreeMap<Location, usize>,
-}
-
-impl NoRegress {
-    /// The source has this content now.
-    pub fn source_is(&mut self, source: &Location, content: usize) {
-        self.sources.entry((source.bucket.clone(), source.key.clone())).or_default().push(content);
-    }
-
-    /// The derived object is gone.
-    pub fn derived_is_gone(&mut self, at: &Location) {
-        self.derived.remove(at);
-    }
-
-    /// The derived object was written, from this content of `source`. Answers the regress, if it is one.
-    pub fn derived_is(&mut self, at: &Location, source: &Location, content: usize) -> Option<String> {
-        let before = self.derived.insert(at.clone(), content)?;
-        let history = self.sources.get(&(source.bucket.clone(), source.key.clone()))?;
-        let last_of_new = history.iter().rposition(|c| *c == content);
-        let first_of_old = history.iter().position(|c| *c == before)?;
-        match last_of_new {
-            Some(last) if last >= first_of_old => None,
-            Some(last) => Some(format!("{at}: an output of change {first_of_old} was replaced by one of change {last}")),
-            None => Some(format!("{at}: made from a content that {source} never had")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use brigade::event::ObjectKey;
+
     use super::*;
 
     fn at(key: &str) -> Location {
@@ -115,23 +79,5 @@ mod tests {
         assert_eq!(derived_is_f_of_source(&wanted, &found), expected);
         assert!(derived_is_f_of_source(&wanted, &wanted).is_empty());
         assert_eq!(rejected_sources_are_parked(&[at("k")].into(), []), ["rejected and never parked: s3://photos/k"]);
-    }
-
-    #[test]
-    fn a_regress_is_a_step_to_an_older_content() {
-        // The source's history, what stood, what replaced it, whether that is a regress.
-        let rows: [(&[usize], usize, usize, bool); 5] = [
-            (&[0, 1], 0, 1, false),
-            (&[0, 1], 1, 0, true),
-            (&[0, 1, 0], 0, 1, false),
-            (&[0, 1, 2], 2, 1, true),
-            (&[0, 1], 1, 1, false),
-        ];
-        for (history, stood, replaced_by, regress) in rows {
-            let mut check = NoRegress::default();
-            history.iter().for_each(|content| check.source_is(&at("k"), *content));
-            assert_eq!(check.derived_is(&at("out"), &at("k"), stood), None);
-            assert_eq!(check.derived_is(&at("out"), &at("k"), replaced_by).is_some(), regress, "{history:?}");
-        }
     }
 }

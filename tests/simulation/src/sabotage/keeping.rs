@@ -1,7 +1,4 @@
-//! The protocol with one condition removed: what the simulator is there to catch.
-//!
-//! The product's code has no switches for this. A store in front of the worker lies about what the missing condition
-//! would have shown, and the worker does what it would do without that condition.
+//! The loop that thumbnail and cleanup share, with one condition removed.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,40 +17,7 @@ use brigade::worker::Worker;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
-/// A condition of the protocol that is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sabotage {
-    /// After a PUT, the source is not looked at again.
-    NoLookAfterPut,
-    /// After a pass that only removed, the source is not looked at again.
-    NoLookAfterDelete,
-    /// The source is looked at before the derived objects.
-    SourceFirst,
-    /// PUT and DELETE carry no condition.
-    Unconditional,
-    /// A condition that does not hold is taken as "somebody else did it", also where it was the worker's own first attempt.
-    RefusedIsDone,
-    /// No key is queued for a late look.
-    NoLateLook,
-    /// A sidecar of the current source is believed without looking at the outputs.
-    SidecarAlone,
-    /// When the source is gone, only what this worker wrote itself goes.
-    OnlyOwnWrites,
-}
-
-impl Sabotage {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::NoLookAfterPut,
-        Self::NoLookAfterDelete,
-        Self::SourceFirst,
-        Self::Unconditional,
-        Self::RefusedIsDone,
-        Self::NoLateLook,
-        Self::SidecarAlone,
-        Self::OnlyOwnWrites,
-    ];
-}
+use super::Keeping;
 
 /// What the last look at the source showed.
 #[derive(Clone, Default)]
@@ -79,17 +43,17 @@ struct Memory {
 }
 
 /// The lying store. One record at a time.
-pub(super) struct Sabotaged {
+pub(crate) struct Sabotaged {
     inner: Arc<dyn Store>,
     /// The state as it is, without a request.
     truth: EmbeddedStore,
-    sabotage: Sabotage,
+    sabotage: Keeping,
     template: Template,
     memory: Mutex<Memory>,
 }
 
 impl Sabotaged {
-    pub(super) fn new(inner: Arc<dyn Store>, truth: EmbeddedStore, sabotage: Sabotage, template: Template) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Store>, truth: EmbeddedStore, sabotage: Keeping, template: Template) -> Self {
         Self { inner, truth, sabotage, template, memory: Mutex::default() }
     }
 
@@ -108,7 +72,7 @@ impl Sabotaged {
             (memory.put, memory.deleted, memory.seen, memory.believed) = (false, false, Seen::Nothing, None);
             memory.source.clone()
         };
-        let (Sabotage::SourceFirst, Some(source)) = (self.sabotage, source) else { return Ok(()) };
+        let (Keeping::SourceFirst, Some(source)) = (self.sabotage, source) else { return Ok(()) };
         let seen = match self.inner.get(&source, Get::default()).await {
             Ok(object) => {
                 Seen::There(Box::new(object.meta), Some(object.body.try_collect::<Vec<Bytes>>().await?.concat().into()))
@@ -124,9 +88,9 @@ impl Sabotaged {
     fn instead_of_look(&self) -> Option<Result<ObjectMeta>> {
         let memory = self.lock();
         let left_out = match self.sabotage {
-            Sabotage::NoLookAfterPut => memory.put,
-            Sabotage::NoLookAfterDelete => memory.deleted && !memory.put,
-            Sabotage::SourceFirst => !memory.put && !memory.deleted,
+            Keeping::NoLookAfterPut => memory.put,
+            Keeping::NoLookAfterDelete => memory.deleted && !memory.put,
+            Keeping::SourceFirst => !memory.put && !memory.deleted,
             _ => false,
         };
         match memory.seen.clone() {
@@ -169,7 +133,7 @@ impl Sabotaged {
     /// A condition did not hold: the record ends here.
     fn refuse<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|mut error| {
-            if self.sabotage == Sabotage::RefusedIsDone
+            if self.sabotage == Keeping::RefusedIsDone
                 && matches!(error.kind, ErrorKind::PreconditionFailed | ErrorKind::NotFound | ErrorKind::Conflict)
             {
                 self.lock().refused = true;
@@ -180,14 +144,20 @@ impl Sabotaged {
     }
 }
 
+/// The names that the first configuration gives.
+fn is_of_first_configuration(key: &str) -> bool {
+    let segment = key.rsplit('/').next().unwrap_or_default();
+    segment == SIDECAR || ["1", "2"].iter().any(|size| segment.starts_with(size))
+}
+
 /// The real worker on the lying store.
-pub(super) struct Saboteur {
+pub(crate) struct Saboteur {
     worker: Box<dyn Worker>,
     store: Arc<Sabotaged>,
 }
 
 impl Saboteur {
-    pub(super) fn new(worker: Box<dyn Worker>, store: Arc<Sabotaged>) -> Self {
+    pub(crate) fn new(worker: Box<dyn Worker>, store: Arc<Sabotaged>) -> Self {
         Self { worker, store }
     }
 }
@@ -231,7 +201,7 @@ impl Store for Sabotaged {
         if self.is_derived(at) {
             self.begin_pass().await?;
             let mut object = self.inner.get(at, options).await?;
-            if self.sabotage == Sabotage::SidecarAlone && at.key.as_str().ends_with(SIDECAR) {
+            if self.sabotage == Keeping::SidecarAlone && at.key.as_str().ends_with(SIDECAR) {
                 let bytes = Bytes::from(object.body.try_collect::<Vec<Bytes>>().await?.concat());
                 self.believe(&object.meta, &bytes);
                 object.body = futures::stream::iter([Ok(bytes)]).boxed();
@@ -239,7 +209,7 @@ impl Store for Sabotaged {
             return Ok(object);
         }
         let kept = match (&self.sabotage, self.lock().seen.clone()) {
-            (Sabotage::SourceFirst, Seen::There(meta, Some(bytes))) => Some((meta, bytes)),
+            (Keeping::SourceFirst, Seen::There(meta, Some(bytes))) => Some((meta, bytes)),
             _ => None,
         };
         if let Some((meta, bytes)) = kept {
@@ -253,7 +223,7 @@ impl Store for Sabotaged {
     }
 
     async fn put(&self, at: &Location, body: Bytes, mut options: PutOptions) -> Result<Put> {
-        if self.sabotage == Sabotage::Unconditional {
+        if self.sabotage == Keeping::Unconditional {
             options.condition = Condition::None;
         }
         let put = self.refuse(self.inner.put(at, body, options).await)?;
@@ -265,8 +235,8 @@ impl Store for Sabotaged {
 
     async fn delete(&self, at: &Location, mut options: Delete) -> Result<Deleted> {
         match self.sabotage {
-            Sabotage::Unconditional => options.if_match = None,
-            Sabotage::OnlyOwnWrites if !self.lock().written.contains(at) => return Ok(Deleted::default()),
+            Keeping::Unconditional => options.if_match = None,
+            Keeping::OnlyOwnWrites if !self.lock().written.contains(at) => return Ok(Deleted::default()),
             _ => {}
         }
         let deleted = self.refuse(self.inner.delete(at, options).await)?;
@@ -274,8 +244,15 @@ impl Store for Sabotaged {
         Ok(deleted)
     }
 
-    async fn copy(&self, to: &Location, copy: Copy) -> Result<Put> {
-        self.inner.copy(to, copy).await
+    /// A copy is a withdrawal, or takes one back: in the loop it stands where a removal would.
+    async fn copy(&self, to: &Location, mut copy: Copy) -> Result<Put> {
+        if self.sabotage == Keeping::Unconditional {
+            copy.source.if_match = None;
+            copy.replace.iter_mut().for_each(|options| options.condition = Condition::None);
+        }
+        let put = self.refuse(self.inner.copy(to, copy).await)?;
+        self.lock().deleted = true;
+        Ok(put)
     }
 
     async fn delete_many(&self, bucket: &BucketName, entries: Vec<(ObjectKey, Delete)>) -> Result<Vec<Result<Deleted>>> {
@@ -288,7 +265,11 @@ impl Store for Sabotaged {
     }
 
     async fn list(&self, bucket: &BucketName, options: List) -> Result<Listing> {
-        self.inner.list(bucket, options).await
+        let mut listing = self.inner.list(bucket, options).await?;
+        if self.sabotage == Keeping::OneConfiguration && bucket == self.template.bucket() {
+            listing.objects.retain(|object| is_of_first_configuration(object.key.as_str()));
+        }
+        Ok(listing)
     }
 
     async fn list_versions(&self, bucket: &BucketName, options: ListVersions) -> Result<VersionListing> {

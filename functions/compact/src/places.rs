@@ -1,0 +1,152 @@
+//! Where everything lies that the function writes. Pure.
+
+use brigade::config::{Place, Span};
+use brigade::event::{BucketName, KeyError, ObjectKey};
+use brigade::storage::Location;
+use sha2::{Digest, Sha256};
+
+/// Below `BRIGADE_STATE`.
+const STATE: &str = "compact/v1/";
+
+/// The table, its rejects and the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    table: Place,
+    rejects: Place,
+    state: Place,
+}
+
+impl Places {
+    /// The table at `output` (a slash at its end is added where there is none), and the function's part of `state`.
+    pub fn new(output: &Place, state: &Place) -> Self {
+        let root = output.prefix.trim_end_matches('/');
+        let below = |prefix: String| Place { bucket: output.bucket.clone(), prefix };
+        let folder = state.prefix.trim_end_matches('/');
+        let slash = if folder.is_empty() { "" } else { "/" };
+        Self {
+            table: below(format!("{root}/")),
+            rejects: below(format!("{root}_rejects/")),
+            state: Place { bucket: state.bucket.clone(), prefix: format!("{folder}{slash}{STATE}") },
+        }
+    }
+
+    /// Why these places can't be: one of them could trigger the function, or lies in the table.
+    pub fn refusal(&self, input: &[Span]) -> Option<String> {
+        if self.table.prefix == "/" {
+            return Some("names a bucket alone; a table needs a prefix, beside which its rejects lie".to_owned());
+        }
+        let written = [(&self.table, ".parquet"), (&self.rejects, ".parquet"), (&self.state, "")];
+        for (place, tail) in written {
+            if let Some(span) = input.iter().find(|span| span.may_contain(&place.bucket, &place.prefix, tail)) {
+                return Some(format!(
+                    "{place} could match BRIGADE_INPUT's {span}: the function would trigger itself; use another bucket or prefix"
+                ));
+            }
+        }
+        let meet = |one: &Place, other: &Place| {
+            one.bucket == other.bucket && (one.prefix.starts_with(&other.prefix) || other.prefix.starts_with(&one.prefix))
+        };
+        meet(&self.table, &self.state)
+            .then(|| format!("{} and {} overlap: nothing but parts lies in a table", self.table, self.state))
+    }
+
+    /// The ledger document of a shard. Spread by a digest: what is listed from anywhere is a fair sample of all.
+    pub fn shard(&self, bucket: &BucketName, stem: &str) -> Result<Location, KeyError> {
+        let digest = Sha256::new().chain_update(bucket.as_str()).chain_update([0]).chain_update(stem).finalize();
+        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.of_state(&format!("logs/{name}"))
+    }
+
+    /// What the keys of all shards' documents begin with.
+    pub fn shards(&self) -> String {
+        format!("{}logs/", self.state.prefix)
+    }
+
+    /// The ledger document of a window: `YYYY-MM-DD`, or `YYYY-MM-DD-hh`.
+    pub fn window(&self, window: &str) -> Result<Location, KeyError> {
+        self.of_state(&format!("windows/{window}"))
+    }
+
+    /// What the keys of all collected logs begin with; a window, a slash and a name follow.
+    pub fn collected(&self) -> String {
+        format!("{}_open/", self.state.prefix)
+    }
+
+    /// What the keys of a window's collected logs begin with.
+    pub fn collected_in(&self, window: &str) -> String {
+        format!("{}{window}/", self.collected())
+    }
+
+    /// Where a batch's logs are collected until their window closes.
+    pub fn bundle(&self, window: &str, batch: &str) -> Result<Location, KeyError> {
+        self.of_state(&format!("_open/{window}/{batch}.zst"))
+    }
+
+    /// The bucket of the state.
+    pub fn state_bucket(&self) -> &BucketName {
+        &self.state.bucket
+    }
+
+    /// A batch's part in a partition of the table; `partition` ends in a slash.
+    pub fn part(&self, partition: &str, batch: &str) -> Result<Location, KeyError> {
+        Self::below(&self.table, &format!("{partition}{batch}.parquet"))
+    }
+
+    /// A batch's part in a partition of the table of rejected lines.
+    pub fn rejects(&self, partition: &str, batch: &str) -> Result<Location, KeyError> {
+        Self::below(&self.rejects, &format!("{partition}{batch}.parquet"))
+    }
+
+    fn of_state(&self, rest: &str) -> Result<Location, KeyError> {
+        Self::below(&self.state, rest)
+    }
+
+    fn below(place: &Place, rest: &str) -> Result<Location, KeyError> {
+        Ok(Location::new(place.bucket.clone(), ObjectKey::new(format!("{}{rest}", place.prefix))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brigade::config::parse_spans;
+
+    use super::*;
+
+    fn places(output: &str, state: &str) -> Places {
+        Places::new(&Place::parse(output).unwrap(), &Place::parse(state).unwrap())
+    }
+
+    #[test]
+    fn everything_has_its_place() {
+        let places = places("s3://tables/access_logs", "s3://state/brigade/");
+        for (place, expected) in [
+            (places.part("bucket=b/dt=2026-11-22/", "B"), "s3://tables/access_logs/bucket=b/dt=2026-11-22/B.parquet"),
+            (places.rejects("dt=2026-11-22/", "B"), "s3://tables/access_logs_rejects/dt=2026-11-22/B.parquet"),
+            (places.window("2026-11-22"), "s3://state/brigade/compact/v1/windows/2026-11-22"),
+            (places.bundle("2026-11-22-10", "B"), "s3://state/brigade/compact/v1/_open/2026-11-22-10/B.zst"),
+        ] {
+            assert_eq!(place.unwrap().to_string(), expected);
+        }
+        let at = |bucket: &str, stem: &str| places.shard(&BucketName::new(bucket), stem).unwrap();
+        assert!(at("logs", "s-").key.as_str().starts_with(&places.shards()));
+        assert_ne!(at("a", "bc"), at("ab", "c"), "bucket and stem are kept apart");
+    }
+
+    #[test]
+    fn places_that_could_trigger_the_function_are_refused() {
+        for (output, state, input, expected) in [
+            ("s3://tables/t/", "s3://state/", "s3://logs/*", None),
+            ("s3://logs/t/", "s3://state/", "s3://logs/*", Some("s3://logs/t/ could match")),
+            ("s3://logs/t/", "s3://state/", "s3://logs/raw/*", None),
+            ("s3://logs/raw", "s3://state/", "s3://logs/raw_rejects/*", Some("s3://logs/raw_rejects/ could match")),
+            ("s3://tables/t/", "s3://logs/state/", "s3://logs/*", Some("s3://logs/state/compact/v1/ could match")),
+            ("s3://tables/t", "s3://tables/t/state", "s3://logs/*", Some("overlap")),
+            ("s3://tables/", "s3://state/", "s3://logs/*", Some("names a bucket alone")),
+            ("s3://tables/a/", "s3://tables/b/", "s3://logs/*", None),
+        ] {
+            let refusal = places(output, state).refusal(&parse_spans(input).unwrap());
+            assert_eq!(refusal.is_some(), expected.is_some(), "{output} {state} {input}: {refusal:?}");
+            assert!(expected.is_none_or(|text| refusal.as_ref().is_some_and(|found| found.contains(text))), "{refusal:?}");
+        }
+    }
+}

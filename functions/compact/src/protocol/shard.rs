@@ -1,0 +1,116 @@
+//! One shard of the ledger, as it is stored.
+
+use std::collections::BTreeSet;
+
+use brigade::event::{BucketName, KeyError, ObjectKey};
+use brigade::ledger::Stored;
+use brigade::storage::Location;
+use serde::{Deserialize, Serialize};
+
+/// What has become of the inputs of one source and one delivery hour. An input is named by what its key has after the stem.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Where the inputs are.
+    pub bucket: String,
+    /// What all their keys begin with.
+    pub stem: String,
+    /// Inputs whose lines are published; an input is forgotten when its object is gone.
+    #[serde(default)]
+    pub done: BTreeSet<String>,
+    /// Batches that are being published.
+    #[serde(default)]
+    pub open: Vec<Batch>,
+}
+
+/// Inputs that are published together, under one name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// What its parts are called: 32 hex digits that no other batch has.
+    pub id: String,
+    /// By name, in ascending order.
+    pub inputs: Vec<String>,
+    /// The nonce of who works on it.
+    pub owner: String,
+    /// Until when it does, in seconds since 1970 by S3's clock.
+    pub lease: i64,
+    /// How often somebody else took it over.
+    #[serde(default)]
+    pub taken_over: u32,
+}
+
+impl Stored for Shard {
+    const VERSION: u32 = 1;
+}
+
+impl Shard {
+    /// A shard that nobody has written yet.
+    pub fn new(bucket: &BucketName, stem: &str) -> Self {
+        Self { bucket: bucket.to_string(), stem: stem.to_owned(), ..Self::default() }
+    }
+
+    /// The open batch of this name.
+    pub fn batch(&self, id: &str) -> Option<&Batch> {
+        self.open.iter().find(|batch| batch.id == id)
+    }
+
+    /// The open batch that has this input.
+    pub fn batch_with(&self, input: &str) -> Option<&Batch> {
+        self.open.iter().find(|batch| batch.has(input))
+    }
+
+    /// Where an input is.
+    ///
+    /// # Errors
+    /// The stored name makes no key.
+    pub fn location(&self, input: &str) -> Result<Location, KeyError> {
+        Ok(Location::new(BucketName::new(self.bucket.as_str()), ObjectKey::new(format!("{}{input}", self.stem))?))
+    }
+}
+
+impl Batch {
+    /// The input is one of its own.
+    pub fn has(&self, input: &str) -> bool {
+        self.inputs.binary_search_by(|own| own.as_str().cmp(input)).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What version 1 wrote, which every later version must read. (The ledger adds `v` and `nonce`.)
+    const VERSION_1: &str = r#"{"v":1,"nonce":"00000000000000aa","bucket":"logs","stem":"photos/2026-11-22-10-","done":["05-09-A1"],"open":[{"id":"6b86b273ff34fce19d6b804eff5a3f57","inputs":["07-00-B2","07-01-C3"],"owner":"00000000000000bb","lease":1795341600,"taken_over":1}]}"#;
+
+    fn version_1() -> Shard {
+        Shard {
+            bucket: "logs".into(),
+            stem: "photos/2026-11-22-10-".into(),
+            done: BTreeSet::from(["05-09-A1".to_owned()]),
+            open: vec![Batch {
+                id: "6b86b273ff34fce19d6b804eff5a3f57".into(),
+                inputs: vec!["07-00-B2".into(), "07-01-C3".into()],
+                owner: "00000000000000bb".into(),
+                lease: 1_795_341_600,
+                taken_over: 1,
+            }],
+        }
+    }
+
+    #[test]
+    fn what_version_1_wrote_is_read() {
+        assert_eq!(serde_json::from_str::<Shard>(VERSION_1).unwrap(), version_1());
+        let bare = r#"{"v":1,"nonce":"00","bucket":"logs","stem":"x-"}"#;
+        assert_eq!(
+            serde_json::from_str::<Shard>(bare).unwrap(),
+            Shard { bucket: "logs".into(), stem: "x-".into(), ..Shard::default() }
+        );
+    }
+
+    #[test]
+    fn an_input_is_found_where_it_is() {
+        let shard = version_1();
+        assert_eq!(shard.location("07-00-B2").unwrap().to_string(), "s3://logs/photos/2026-11-22-10-07-00-B2");
+        assert_eq!(shard.batch_with("07-01-C3").map(|batch| batch.taken_over), Some(1));
+        assert_eq!(shard.batch_with("05-09-A1"), None);
+    }
+}

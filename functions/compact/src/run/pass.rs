@@ -1,0 +1,171 @@
+//! One pass over a shard: claim, publish, and again, until every wanted input has its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use brigade::budget::Deadline;
+use brigade::event::BucketName;
+use brigade::ledger::Seen;
+use brigade::storage::Location;
+use brigade::verdict::{Outcome, Reason, Verdict};
+use tokio::time::Instant;
+
+use super::batch::Published;
+use super::{After, Engine};
+use crate::product::Product;
+use crate::protocol::claim::{self, Claimant, Claimed, Limits, Standing};
+use crate::protocol::shard::{Batch, Shard};
+
+/// A lease outlives its holder: the longest attempt of a request (60 s), and clocks that differ.
+const SLACK: Duration = Duration::from_secs(75);
+/// A message is hidden no longer than this for another's lease, so that a batch that ends early is seen soon.
+const LONGEST_WAIT: i64 = 300;
+
+/// No batch is claimed with less time to work on it: its inputs would wait for the lease in vain.
+const LEAST_TIME: Duration = Deadline::RESERVE.saturating_mul(2);
+
+/// The end of each input, by name.
+pub(crate) type Ends = BTreeMap<String, Outcome>;
+
+/// What a pass needs to know.
+pub(crate) struct Pass<'a> {
+    pub(crate) engine: &'a Engine,
+    /// The shard's ledger document.
+    pub(crate) document: Location,
+    pub(crate) bucket: &'a BucketName,
+    pub(crate) stem: &'a str,
+    pub(crate) limits: Limits,
+    pub(crate) product: &'a dyn Product,
+    pub(crate) after: After,
+    pub(crate) deadline: Deadline,
+}
+
+impl Pass<'_> {
+    /// Publishes what is wanted and nobody has published. `seen` is the shard where it has just been read.
+    pub(crate) async fn run(&self, wanted: &BTreeMap<String, u64>, mut seen: Option<Seen<Shard>>) -> Ends {
+        let owner = self.engine.documents.nonce();
+        let (mut ends, mut tried) = (Ends::new(), BTreeSet::new());
+        loop {
+            let left: BTreeMap<String, u64> = wanted
+                .iter()
+                .filter(|(name, _)| !ends.contains_key(*name))
+                .map(|(name, bytes)| (name.clone(), *bytes))
+                .collect();
+            if left.is_empty() {
+                return ends;
+            }
+            let needed = if tried.is_empty() { LEAST_TIME } else { self.engine.pace.estimate() };
+            if needed > self.deadline.left() {
+                return all(ends, left.keys(), &Verdict::retry("unstarted", "no time left in this invocation"));
+            }
+            let claimed = self.claim(&owner, &left, &tried, seen.take()).await;
+            match claimed {
+                Err(verdict) => return all(ends, left.keys(), &verdict),
+                Ok((Claimed::Rest(standings), at)) => return self.rest(ends, standings, &at).await,
+                Ok((Claimed::Work(batch), at)) => {
+                    tried.insert(batch.id.clone());
+                    seen = self.work(&batch, at, &left, &mut ends).await;
+                }
+            }
+        }
+    }
+
+    async fn claim(
+        &self,
+        owner: &str,
+        wanted: &BTreeMap<String, u64>,
+        tried: &BTreeSet<String>,
+        seen: Option<Seen<Shard>>,
+    ) -> Result<(Claimed, Seen<Shard>), Verdict> {
+        let lease = self.deadline.left() + Deadline::RESERVE + SLACK;
+        let claimant = Claimant { owner, lease, limits: self.limits, tried };
+        let step = |shard: Option<&Shard>, date| claim::claim(shard, (self.bucket, self.stem), wanted, &claimant, date);
+        let updated = self.engine.documents.update(&self.document, seen, step).await.map_err(|error| error.verdict())?;
+        match updated.answer {
+            Some(claimed) => Ok((claimed, updated.seen)),
+            None => Err(Verdict::retry("contended", format!("{} is written by too many", self.document))),
+        }
+    }
+
+    /// Publishes a batch and ends those of its inputs that are wanted.
+    async fn work(
+        &self,
+        batch: &Batch,
+        seen: Seen<Shard>,
+        wanted: &BTreeMap<String, u64>,
+        ends: &mut Ends,
+    ) -> Option<Seen<Shard>> {
+        let begun = Instant::now();
+        let published = self.publish(batch, seen).await;
+        self.engine.pace.learn(begun.elapsed());
+        let mine = |name: &&String| wanted.contains_key(*name);
+        match published {
+            Err(verdict) => {
+                // They come back, and so does this batch: its lease is this process's own, and short of the queue's patience.
+                ends.extend(batch.inputs.iter().filter(mine).map(|name| (name.clone(), verdict.clone().into())));
+                None
+            }
+            Ok(published) => {
+                let off = self.see_off(&published.read).await.err();
+                for name in batch.inputs.iter().filter(mine) {
+                    ends.insert(name.clone(), published.end(name, off.as_ref()).into());
+                }
+                if let Some(first) = batch.inputs.iter().find(mine).and_then(|name| ends.get_mut(name)) {
+                    first.figures = published.figures();
+                }
+                self.warn(&published);
+                Some(published.seen)
+            }
+        }
+    }
+
+    /// Nothing is left to be claimed: what is done is seen off once more, what others have comes back.
+    async fn rest(&self, mut ends: Ends, standings: BTreeMap<String, Standing>, seen: &Seen<Shard>) -> Ends {
+        let now = seen.date.unix_timestamp();
+        let done: BTreeSet<String> =
+            standings.iter().filter(|(_, standing)| **standing == Standing::Done).map(|(name, _)| name.clone()).collect();
+        let off = if done.is_empty() { Ok(()) } else { self.see_off(&done).await };
+        for (name, standing) in standings {
+            let verdict = match (standing, &off) {
+                (Standing::Done, Ok(())) => Verdict::skip("duplicate", "its lines are published"),
+                (Standing::Done, Err(verdict)) => verdict.clone(),
+                (Standing::Open { until }, _) => {
+                    let wait = until.saturating_sub(now).clamp(1, LONGEST_WAIT);
+                    let reason = Reason::new("claimed", format!("another has it for {wait} s at most"));
+                    Verdict::Retry(reason, Some(Duration::from_secs(wait.unsigned_abs())))
+                }
+            };
+            ends.insert(name, verdict.into());
+        }
+        ends
+    }
+
+    /// A bucket that logs into itself makes a log object for each one that is read here, for ever.
+    fn warn(&self, published: &Published) {
+        if published.made.sources.contains(self.bucket.as_str()) {
+            self.engine.warn_of_itself(self.bucket);
+        }
+    }
+}
+
+impl Published {
+    fn end(&self, name: &str, off: Option<&Verdict>) -> Verdict {
+        let other = self.given_back.get(name).or_else(|| self.left_out.get(name));
+        other.or(off).cloned().unwrap_or(Verdict::Done)
+    }
+
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("logs", self.read.len() as u64),
+            ("lines", self.made.lines),
+            ("rejects", self.made.rejects),
+            ("parts", self.made.outputs.len() as u64),
+            ("bytes", self.written),
+        ]
+    }
+}
+
+fn all<'n>(mut ends: Ends, names: impl Iterator<Item = &'n String>, verdict: &Verdict) -> Ends {
+    ends.extend(names.map(|name| (name.clone(), verdict.clone().into())));
+    ends
+}

@@ -1,0 +1,91 @@
+//! What is collected is published, once for each window that has closed; what comes late, in supplementary parts.
+//!
+//! The same protocol, whose inputs are bundles: the state's bucket is listed, so that no event is needed. A window's ledger
+//! document never forgets a bundle: a process that was thought dead could write it once more after it was deleted.
+
+use std::collections::BTreeMap;
+
+use brigade::budget::Deadline;
+use brigade::ledger::Seen;
+use brigade::storage::{List, StoreError, paging};
+use brigade::verdict::{Outcome, Verdict, worst};
+use futures::TryStreamExt;
+
+use super::windows::is_closed;
+use super::{After, Engine, Pass};
+use crate::places::Places;
+use crate::product::Product;
+use crate::protocol::claim::Limits;
+use crate::protocol::shard::Shard;
+
+/// Bundles that are looked at in one run; those of later windows wait for the next.
+const BUNDLES: usize = 50_000;
+
+impl Engine {
+    /// Publishes the bundles of every window that is closed.
+    pub(crate) async fn publish_closed(
+        &self,
+        places: &Places,
+        product: &dyn Product,
+        limits: Limits,
+        deadline: Deadline,
+    ) -> Result<Outcome, Verdict> {
+        let mut whole = Outcome::from(Verdict::Done);
+        let waiting = self.collected(places).await.map_err(|error| Verdict::of_error(&error))?;
+        for (window, bundles) in waiting {
+            if deadline.left().is_zero() {
+                return Ok(Verdict::retry("unstarted", "no time left for all closed windows").into());
+            }
+            let document = places.window(&window).map_err(|error| Verdict::park("bad-key", error.to_string()))?;
+            let seen: Seen<Shard> = self.documents.read(&document).await.map_err(|error| error.verdict())?;
+            if !is_closed(&window, seen.date) {
+                continue;
+            }
+            let stem = places.collected_in(&window);
+            let pass = Pass {
+                engine: self,
+                document,
+                bucket: places.state_bucket(),
+                stem: &stem,
+                limits,
+                product,
+                after: After::Delete,
+                deadline,
+            };
+            whole = pass.run(&bundles, Some(seen)).await.into_values().fold(whole, together);
+        }
+        Ok(whole)
+    }
+
+    /// The sizes of all bundles by name, by window.
+    async fn collected(&self, places: &Places) -> Result<BTreeMap<String, BTreeMap<String, u64>>, StoreError> {
+        let prefix = places.collected();
+        let options = List { prefix: prefix.clone(), ..List::default() };
+        let mut entries = std::pin::pin!(paging::list_all(self.store.as_ref(), places.state_bucket(), options));
+        let mut found: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        let mut count = 0;
+        while let Some(entry) = entries.try_next().await? {
+            let place = entry.key.as_str().strip_prefix(&prefix).and_then(|rest| rest.split_once('/'));
+            if let Some((window, name)) = place {
+                found.entry(window.to_owned()).or_default().insert(name.to_owned(), entry.size);
+            }
+            count += 1;
+            if count == BUNDLES {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The worse verdict, and the figures of both.
+fn together(whole: Outcome, one: Outcome) -> Outcome {
+    let mut figures = whole.figures;
+    for (name, figure) in one.figures {
+        match figures.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum += figure,
+            None => figures.push((name, figure)),
+        }
+    }
+    Outcome { verdict: worst([whole.verdict, one.verdict]), look_again: false, figures }
+}

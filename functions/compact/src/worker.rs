@@ -1,0 +1,204 @@
+//! The function: a batch of events in, an outcome for each out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use brigade::budget::Deadline;
+use brigade::config::{Mode, Span};
+use brigade::event::{BucketName, ObjectEvent};
+use brigade::ledger::{Documents, Seen};
+use brigade::storage::{Nonces, Store};
+use brigade::verdict::{Outcome, Verdict, worst};
+use brigade::worker::{Lines, Pace, Together, Worker};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use serde_json::json;
+
+use crate::config::Config;
+use crate::places::Places;
+use crate::product::{Collect, Parts, Product};
+use crate::protocol::claim::Limits;
+use crate::protocol::inputs::{Group, Named, named};
+use crate::protocol::shard::Shard;
+use crate::run::{After, Ends, Engine, Flush, Pass, window};
+
+/// Shards that are worked on at once: each has a batch in flight.
+const SHARDS_AT_ONCE: usize = 4;
+/// A ledger document holds the names of all log objects of its source and hour: 320,000 of them in this many bytes.
+const DOCUMENT_BYTES: u64 = 8 << 20;
+
+/// The compaction function on some store.
+pub struct Compact {
+    engine: Engine,
+    places: Places,
+    parts: Parts,
+    input: Vec<Span>,
+    flush: Flush,
+    after: After,
+    /// Of a batch of log objects.
+    of_logs: Limits,
+    /// Of a batch of bundles.
+    of_bundles: Limits,
+    plan_only: bool,
+}
+
+impl Compact {
+    /// The function, as configured. `nonces` must differ between processes.
+    pub fn new(config: &Config, store: Arc<dyn Store>, nonces: Nonces, lines: Arc<dyn Lines>) -> Self {
+        let documents = Documents::new(Arc::clone(&store), nonces)
+            .with_encryption(config.common.encryption.clone())
+            .with_limit(DOCUMENT_BYTES);
+        let engine = Engine {
+            store,
+            documents,
+            memory: config.memory(),
+            fetches: config.common.concurrency,
+            encryption: config.common.encryption.clone(),
+            pace: Pace::new(),
+            lines,
+            warned: Mutex::default(),
+        };
+        Self {
+            engine,
+            places: config.places.clone(),
+            parts: Parts::new(config),
+            input: config.common.input.clone(),
+            flush: config.flush,
+            after: config.after,
+            of_logs: config.batch_of_logs(),
+            of_bundles: config.batch_of_bundles(),
+            plan_only: config.common.mode == Mode::Plan,
+        }
+    }
+
+    /// The ends of a group's inputs, by name.
+    async fn settle(&self, group: &Group, deadline: Deadline) -> Ends {
+        let document = match self.places.shard(&group.bucket, &group.stem) {
+            Ok(document) => document,
+            Err(error) => return every(group, &Verdict::park("bad-key", error.to_string())),
+        };
+        if self.plan_only {
+            let seen = self.engine.documents.read(&document).await;
+            return seen.map_or_else(|error| every(group, &error.verdict()), |seen| planned(group, &seen));
+        }
+        let collect;
+        let product: &dyn Product = match window(self.flush, &group.hour) {
+            None => &self.parts,
+            Some(window) => {
+                collect = Collect { places: self.places.clone(), window: window.to_owned() };
+                &collect
+            }
+        };
+        let pass = Pass {
+            engine: &self.engine,
+            document,
+            bucket: &group.bucket,
+            stem: &group.stem,
+            limits: self.of_logs,
+            product,
+            after: self.after,
+            deadline,
+        };
+        pass.run(&group.wanted, None).await
+    }
+
+    /// Publishes what is collected for windows that have closed, whatever the way of flushing is by now.
+    async fn publish(&self, deadline: Deadline) -> Outcome {
+        let published = self.engine.publish_closed(&self.places, &self.parts, self.of_bundles, deadline).await;
+        published.unwrap_or_else(Outcome::from)
+    }
+}
+
+#[async_trait]
+impl Worker for Compact {
+    fn name(&self) -> &'static str {
+        "compact"
+    }
+
+    fn input(&self) -> &[Span] {
+        &self.input
+    }
+
+    async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {
+        let outcome = self.handle_all(&[event], deadline).await.into_iter().next();
+        outcome.unwrap_or_else(|| Verdict::retry("unstarted", "no outcome").into())
+    }
+
+    fn together(&self) -> Option<&dyn Together> {
+        Some(self)
+    }
+
+    async fn on_schedule(&self, deadline: Deadline) -> Outcome {
+        if self.plan_only {
+            return Verdict::skip("plan", "BRIGADE_MODE=plan: nothing is published and nothing forgotten").into();
+        }
+        let mut outcome = self.publish(deadline).await;
+        match self.engine.forget_some(&self.places, deadline).await {
+            Ok(forgotten) => outcome.figures.push(("forgotten", forgotten)),
+            Err(verdict) => outcome.verdict = worst([outcome.verdict, verdict]),
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl Together for Compact {
+    async fn handle_all(&self, events: &[&ObjectEvent], deadline: Deadline) -> Vec<Outcome> {
+        for event in events {
+            if let Some(region) = &event.region {
+                self.engine.store.hint_region(&event.bucket, region);
+            }
+        }
+        let Named { groups, events } = named(events, &self.input);
+        let work: Vec<BoxFuture<'_, Ends>> = groups.iter().map(|group| self.settle(group, deadline).boxed()).collect();
+        let mut ends: Vec<Ends> = stream::iter(work).buffered(SHARDS_AT_ONCE).collect().await;
+        events.into_iter().map(|event| event.map_or_else(Outcome::from, |inputs| end_of(&inputs, &mut ends))).collect()
+    }
+}
+
+/// The end of an event from those of its inputs. Figures are told once, by the first event that names the input.
+fn end_of(inputs: &[(usize, String)], ends: &mut [Ends]) -> Outcome {
+    let mut figures = Vec::new();
+    let mut verdicts = Vec::new();
+    for (group, name) in inputs {
+        if let Some(end) = ends.get_mut(*group).and_then(|ends| ends.get_mut(name)) {
+            figures.append(&mut end.figures);
+            verdicts.push(end.verdict.clone());
+        }
+    }
+    if verdicts.is_empty() {
+        return Verdict::retry("unstarted", "no outcome").into();
+    }
+    Outcome { verdict: worst(verdicts), look_again: false, figures }
+}
+
+fn every(group: &Group, verdict: &Verdict) -> Ends {
+    group.wanted.keys().map(|name| (name.clone(), verdict.clone().into())).collect()
+}
+
+/// Under `BRIGADE_MODE=plan`: what would be published, and what is.
+fn planned(group: &Group, seen: &Seen<Shard>) -> Ends {
+    let none = BTreeSet::new();
+    let done = seen.value.as_ref().map_or(&none, |shard| &shard.done);
+    let one = |name: &String| match done.contains(name) {
+        true => Verdict::skip("duplicate", "its lines are published"),
+        false => Verdict::skip("plan", "its lines would be published"),
+    };
+    group.wanted.keys().map(|name| (name.clone(), one(name).into())).collect::<BTreeMap<_, _>>()
+}
+
+impl Engine {
+    /// Says once in a process's life that a bucket's log lies in the bucket itself.
+    pub(crate) fn warn_of_itself(&self, bucket: &BucketName) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(bucket.to_string()) {
+            let message = format!(
+                "bucket {bucket} logs into itself: each log object that is read makes another one, for ever; \
+                 turn its logging off, or log into another bucket"
+            );
+            self.lines
+                .line(&json!({"level": "warning", "function": "compact", "reason": "logs-into-itself", "message": message}));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The protocols with one condition removed: what the simulator is there to catch.
+//!
+//! The product's code has no switches for this. What stands before the worker (its store, its topic) lies about what the
+//! missing condition would have shown, and the worker does what it would do without that condition.
+
+mod announcing;
+mod keeping;
+
+pub(crate) use announcing::{AsRemovals, Reticent};
+pub(crate) use keeping::{Sabotaged, Saboteur};
+
+/// A condition that is removed, and of which function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// thumbnail, in the loop that makes derived objects.
+    Thumbnail(Keeping),
+    /// cleanup, in the same loop.
+    Cleanup(Keeping),
+    /// cleanup, in what it announces.
+    Announcing(Announcing),
+}
+
+/// A condition of the loop that makes derived objects what they should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// After a PUT, the source is not looked at again.
+    NoLookAfterPut,
+    /// After a pass that only removed, the source is not looked at again.
+    NoLookAfterDelete,
+    /// The source is looked at before the derived objects.
+    SourceFirst,
+    /// What is written and removed carries no condition.
+    Unconditional,
+    /// A condition that does not hold is taken as "somebody else did it", also where it was the worker's own first attempt.
+    RefusedIsDone,
+    /// No key is queued for a late look.
+    NoLateLook,
+    /// A sidecar of the current source is believed without looking at the outputs.
+    SidecarAlone,
+    /// When the source is gone, only what this worker wrote itself goes.
+    OnlyOwnWrites,
+    /// Only what the first configuration names is looked for.
+    OneConfiguration,
+}
+
+/// A condition of cleanup's announcements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announcing {
+    /// A source without derived objects is not announced, only one whose are stale.
+    OnlyStale,
+    /// A source with stale derived objects is not announced, only one without any.
+    OnlyMissing,
+    /// cleanup is told of creations, too, and looks at them as it does at removals.
+    OfCreations,
+}
+
+impl Sabotage {
+    /// All of thumbnail's.
+    pub const THUMBNAIL: [Self; 8] = [
+        Self::Thumbnail(Keeping::NoLookAfterPut),
+        Self::Thumbnail(Keeping::NoLookAfterDelete),
+        Self::Thumbnail(Keeping::SourceFirst),
+        Self::Thumbnail(Keeping::Unconditional),
+        Self::Thumbnail(Keeping::RefusedIsDone),
+        Self::Thumbnail(Keeping::NoLateLook),
+        Self::Thumbnail(Keeping::SidecarAlone),
+        Self::Thumbnail(Keeping::OnlyOwnWrites),
+    ];
+
+    /// All of cleanup's. It makes nothing, so what concerns making has no place here.
+    pub const CLEANUP: [Self; 9] = [
+        Self::Cleanup(Keeping::NoLookAfterDelete),
+        Self::Cleanup(Keeping::SourceFirst),
+        Self::Cleanup(Keeping::Unconditional),
+        Self::Cleanup(Keeping::RefusedIsDone),
+        Self::Cleanup(Keeping::NoLateLook),
+        Self::Cleanup(Keeping::OneConfiguration),
+        Self::Announcing(Announcing::OnlyStale),
+        Self::Announcing(Announcing::OnlyMissing),
+        Self::Announcing(Announcing::OfCreations),
+    ];
+
+    /// Late looks of this function are lost.
+    pub(super) fn loses_late_looks_of(self, function: &str) -> bool {
+        match self {
+            Self::Thumbnail(Keeping::NoLateLook) => function == "thumbnail",
+            Self::Cleanup(Keeping::NoLateLook) => function == "cleanup",
+            _ => false,
+        }
+    }
+}
