@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 /// Read S3 server access logs, turn them into Parquet, and make some to try it with.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  brigade logs parse access.log --json\n  \
+    brigade logs compact 's3://logs/photos/*' --out table\n  brigade logs generate --lines 1000 | brigade logs parse\n  \
+    brigade logs ddl --location s3://tables/access_logs/")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
