@@ -27,7 +27,7 @@ run = uuid.uuid4().hex[:8]
 bucket = f"logged-{run}"
 
 
-def aws(*arguments, expect=0):
+def aws(*arguments, expect=(0,)):
     """Runs the AWS CLI; answers its standard output."""
     program = pathlib.Path(sys.executable).parent / "aws"
     environment = dict(
@@ -41,7 +41,7 @@ def aws(*arguments, expect=0):
     )
     command = [str(program), "--endpoint-url", ENDPOINT, *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode in expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
@@ -78,7 +78,7 @@ print("ok  logging is turned on by the AWS CLI")
 begun = time.monotonic()
 aws("s3", "cp", cat, f"s3://{bucket}/in/a cat.txt")
 aws("s3", "cp", f"s3://{bucket}/in/a cat.txt", work / "copy.txt")
-aws("s3api", "get-object", "--bucket", bucket, "--key", "in/none", work / "none", expect=254)
+aws("s3api", "get-object", "--bucket", bucket, "--key", "in/none", work / "none", expect=(254, 255))  # version 2, version 1
 aws("s3", "cp", f"s3://{bucket}/in/a cat.txt", f"s3://{bucket}/in/b")
 aws("s3api", "delete-objects", "--bucket", bucket, "--delete", 'Objects=[{Key="in/a cat.txt"},{Key=in/b}]')
 EXPECTED = {
@@ -126,7 +126,9 @@ strange = query(
 assert strange == [], strange[0]
 print("ok  every field is right")
 
-questions = [text for text in (ROOT / "infra/queries/access-logs.sql").read_text().split(";") if "SELECT" in text.split("CREATE VIEW")[-1]]
+written = (ROOT / "infra/queries/access-logs.sql").read_text().splitlines()
+questions = "\n".join(line for line in written if not line.startswith("--")).split(";")
+questions = [text for text in questions if text.strip()]
 who, errors, prefixes, unread = [query(work, question) for question in questions]
 assert ("arn:aws:iam::000000000000:user/test", "in/a%2520cat.txt", 1, 10) in who, who
 assert errors == [], errors

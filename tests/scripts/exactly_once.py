@@ -25,12 +25,13 @@ command = ["cargo", "test", "--workspace", "--test", "compact", "each_line_is_th
 environment = dict(os.environ, BRIGADE_TEST_LOG_OBJECTS=objects, BRIGADE_TEST_MIRROR=str(mirror))
 run = subprocess.Popen(command, cwd=ROOT, env=environment)
 
-reads, most = 0, 0
+reads = 0
 while run.poll() is None:
     if any(mirror.glob("access_logs/**/*.parquet")):
-        lines, distinct = duckdb.sql(f"SELECT count(*), count(DISTINCT requestid) FROM read_parquet('{glob}')").fetchone()
+        counts = duckdb.sql(f"SELECT count(*), count(DISTINCT requestid) FROM read_parquet('{glob}')").fetchall()
+        lines, distinct = counts[0]
         assert lines == distinct, f"after {reads} reads: {lines} lines, of which {distinct} are distinct"
-        reads, most = reads + 1, lines
+        reads += 1
     time.sleep(0.2)
 assert run.returncode == 0, f"the test failed: {run.returncode}"
 
