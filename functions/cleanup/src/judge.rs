@@ -24,7 +24,13 @@ pub(crate) fn judge(observed: &Observed, source: &ObjectMeta, mark: &str, direct
     let withdrawn = observed.objects.iter().filter(|(_, meta)| is_withdrawn(meta) && of_this_source(meta));
     let withdrawn: Vec<String> = withdrawn.map(|(segment, _)| segment.clone()).collect();
     if !withdrawn.is_empty() {
-        return Standing::Withdrawn(withdrawn);
+        // Whoever rejected the source may have found it gone before it came to park it: it must be judged anew.
+        let is_rejected = observed.sidecar.as_ref().is_some_and(|sidecar| sidecar.reject.is_some());
+        return if is_rejected {
+            Standing::Behind("it was rejected, and may never have been parked")
+        } else {
+            Standing::Withdrawn(withdrawn)
+        };
     }
     let Some(sidecar) = observed.objects.get(SIDECAR) else {
         return Standing::Behind(if observed.objects.is_empty() { "there is nothing of it" } else { "the sidecar is missing" });

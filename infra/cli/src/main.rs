@@ -9,6 +9,7 @@ mod failure;
 mod functions;
 mod invoke;
 mod live;
+mod logs;
 mod names;
 mod print;
 mod stage;
@@ -40,6 +41,7 @@ enum Command {
     Decode(decode::Arguments),
     Demo(demo::Arguments),
     Invoke(invoke::Arguments),
+    Logs(logs::Arguments),
     Sweep(sweep::Arguments),
     Thumbnail(thumbnail::Arguments),
     Up(up::Arguments),
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Demo(arguments) => waiting(demo::run(&arguments)),
         Command::Invoke(arguments) => waiting(invoke::run(&arguments)),
+        Command::Logs(arguments) => logs::run(&arguments),
         Command::Sweep(arguments) => waiting(sweep::run(&arguments)),
         Command::Thumbnail(arguments) => thumbnail::run(&arguments),
         Command::Up(arguments) => waiting(up::run(&arguments)),

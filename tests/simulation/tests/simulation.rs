@@ -57,6 +57,15 @@ fn thumbnail_and_cleanup_hold_whatever_fails() {
     holds(Company::Cleanup, &[KINDS, OF_CLEANUP]);
 }
 
+/// cleanup took back the withdrawn sidecar of a source that was rejected and had gone before it was parked: nobody parked it.
+#[test]
+fn a_rejected_source_that_was_withdrawn_is_parked_when_it_is_back() {
+    for seed in [10_692, 11_813, 15_907] {
+        let report = simulate(&Scenario::of_seed(seed, Company::Cleanup), None);
+        assert!(report.divergences.is_empty(), "{}", report.explain());
+    }
+}
+
 /// The largest company.
 const ALL: Company = Company::Cleanup;
 

@@ -1,0 +1,197 @@
+//! `brigade logs compact`: logs into partitioned Parquet, without a function and without a ledger.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use brigade::config::parse_bytes;
+use brigade::storage::Location;
+use brigade_compact::{
+    COLUMNS, Columns, CompactError, Compactor, Counts, Directory, FILE_SIZE, Interval, PARTITION, Part, Settings, Sink,
+};
+use serde_json::json;
+
+use super::inputs::{Batch, Place, batches, find, unpacked};
+use super::objects::{BucketSink, Objects, place};
+use super::progress::Progress;
+use crate::failure::Failure;
+use crate::print;
+
+/// Threads at once.
+const MAX_THREADS: usize = 64;
+
+/// Turn access logs into Parquet, partitioned as bucket=…/dt=…/ by the day of the request.
+///
+/// Inputs are put in the order of their names and cut into batches of 1 GiB of text or 10,000 inputs. A batch is named
+/// after the names and sizes of its inputs (and the ETags of objects) and after the options below, and its parts after the
+/// batch. A part is written only where none of its name is there, so the same command can be repeated after a failure, and
+/// run on several machines at once: each line is in the table once. That holds for the same inputs. Where another run sees
+/// other inputs (more logs have arrived), its batches are others, and what both have read is in the table twice: let the
+/// function brigade-compact do that, which keeps account.
+///
+/// Lines that are no records go to a table beside it, in a folder with _rejects behind its name: source, line, reason,
+/// raw_line. Account and region stand before the bucket where the log's name is partitioned by date.
+///
+/// Prints what was read and written. The exit code is 0 also where lines were rejected, and 3 where something could not be
+/// read or written; batches that were done by then stay.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  brigade logs compact logs/ --out access_logs\n  \
+    brigade logs compact 's3://LOGS/photos/2026-11-*' --out s3://TABLES/access_logs --threads 4\n  \
+    duckdb -c \"SELECT operation, count(*) FROM 'access_logs/**/*.parquet' GROUP BY ALL\"")]
+pub(super) struct Arguments {
+    /// Files (compressed by gzip or not), folders, patterns in quotes, `s3://bucket/prefix`, `s3://bucket/pattern*`.
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<String>,
+    /// Where the table is: a folder, or `s3://bucket/prefix`.
+    #[arg(long, value_name = "DIR")]
+    out: String,
+    /// Batches at once, each with about 130 MB of memory (with parts in S3, and one part's bytes): 1 to 64.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_threads)]
+    threads: usize,
+    #[arg(long, default_value = "all", help = COLUMNS.meaning, value_parser = Columns::parse)]
+    columns: Columns,
+    #[arg(long, default_value = "day", help = PARTITION.meaning, value_parser = Interval::parse)]
+    partition: Interval,
+    #[arg(long, default_value = "128MB", help = FILE_SIZE.meaning, value_parser = parse_bytes)]
+    file_size: u64,
+    /// Print the summary as one object of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=MAX_THREADS).contains(n)).ok_or_else(|| format!("expected 1 to {MAX_THREADS}"))
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Summary {
+    counts: Counts,
+    batches: usize,
+    written: Vec<Part>,
+    existing: Vec<Part>,
+}
+
+impl Summary {
+    fn add(&mut self, counts: Counts, written: Vec<Part>, existing: Vec<Part>) {
+        self.batches += 1;
+        let all = &mut self.counts;
+        all.inputs += counts.inputs;
+        all.bytes += counts.bytes;
+        all.lines += counts.lines;
+        all.rejects += counts.rejects;
+        all.blanks += counts.blanks;
+        all.mended += counts.mended;
+        self.written.extend(written);
+        self.existing.extend(existing);
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { columns, partition, file_size, .. } = arguments;
+    let settings = Settings { columns: columns.clone(), interval: *partition, file_size: *file_size, ..Settings::default() };
+    let objects = Objects::for_places(arguments.inputs.iter().chain([&arguments.out]))?;
+    let inputs = find(&arguments.inputs, &objects)?;
+    let progress = Progress::new(inputs.iter().map(|input| input.size).sum());
+    let batches = batches(inputs, &format!("{} {settings:?}", brigade_compact::FORMAT));
+    let work = Work { settings, objects, progress, out: &arguments.out };
+    let (summary, failed) = work.all(&batches, arguments.threads);
+    work.progress.clear();
+    report(&summary, work.progress.seconds(), arguments.json)?;
+    match failed {
+        None => Ok(()),
+        Some(failure) => Err(failure),
+    }
+}
+
+struct Work<'a> {
+    settings: Settings,
+    objects: Objects,
+    progress: Progress,
+    out: &'a str,
+}
+
+impl Work<'_> {
+    /// Does the batches on so many threads. After the first failure none is begun.
+    fn all(&self, batches: &[Batch], threads: usize) -> (Summary, Option<Failure>) {
+        let next = AtomicUsize::new(0);
+        let outcome = Mutex::new((Summary::default(), None));
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(batches.len()) {
+                scope.spawn(|| {
+                    while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let done = self.one(batch);
+                        let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+                        match done {
+                            Ok((counts, written, existing)) => outcome.0.add(counts, written, existing),
+                            Err(failure) => {
+                                outcome.1.get_or_insert(failure);
+                                next.store(batches.len(), Ordering::Relaxed);
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn one(&self, batch: &Batch) -> Result<(Counts, Vec<Part>, Vec<Part>), Failure> {
+        if let Some((bucket, prefix)) = place(self.out) {
+            let sink = BucketSink::new(self.objects.connection()?.clone(), bucket, prefix);
+            let (counts, sink) = self.read(batch, sink)?;
+            return Ok((counts, sink.written, sink.existing));
+        }
+        let (counts, mut sink) = self.read(batch, Directory::new(Path::new(self.out.trim_end_matches('/'))))?;
+        Ok((counts, std::mem::take(&mut sink.written), std::mem::take(&mut sink.existing)))
+    }
+
+    fn read<S: Sink>(&self, batch: &Batch, sink: S) -> Result<(Counts, S), Failure> {
+        let failure = |error: CompactError| Failure::Environment(error.to_string());
+        let mut compactor = Compactor::new(self.settings.clone(), &batch.id, sink).map_err(failure)?;
+        let locations: Vec<Location> = batch
+            .inputs
+            .iter()
+            .filter_map(|input| match &input.place {
+                Place::Object(location, _) => Some(location.clone()),
+                Place::File(_) => None,
+            })
+            .collect();
+        let mut bodies = if locations.is_empty() { None } else { Some(self.objects.connection()?.get_all(locations)) };
+        for input in &batch.inputs {
+            let opened: std::io::Result<Box<dyn Read>> = match (&input.place, &mut bodies) {
+                (Place::Object(..), Some(bodies)) => bodies.next().map(|body| Box::new(body) as Box<dyn Read>),
+                (Place::File(path), _) => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+                (Place::Object(..), None) => Err(std::io::ErrorKind::NotFound.into()),
+            };
+            let text = opened.and_then(|reader| unpacked(self.progress.of(reader)));
+            let text = text.map_err(|error| Failure::environment(&input.name, error))?;
+            compactor.read(&input.name, text).map_err(failure)?;
+        }
+        compactor.finish().map_err(failure)
+    }
+}
+
+fn report(summary: &Summary, seconds: f64, json: bool) -> Result<(), Failure> {
+    let Counts { inputs, bytes, lines, rejects, blanks, mended } = summary.counts;
+    let rate = bytes as f64 / 1e6 / seconds.max(1e-9);
+    let total = |parts: &[Part]| parts.iter().map(|part| part.bytes).sum::<u64>();
+    let (written, existing) = (&summary.written, &summary.existing);
+    if json {
+        return Ok(print::line(json!({
+            "inputs": inputs, "batches": summary.batches, "bytes": bytes, "lines": lines, "rejects": rejects, "blanks": blanks,
+            "mended": mended, "parts": written.len(), "bytes_out": total(written), "existing": existing.len(),
+            "bytes_existing": total(existing), "seconds": seconds, "megabytes_per_second": rate,
+        }))?);
+    }
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    let rows = [
+        ["read".to_owned(), format!("{} in {inputs} logs, {rate:.0} MB/s", megabytes(bytes))],
+        ["lines".to_owned(), format!("{lines}, {rejects} of them rejected, {mended} values mended")],
+        ["written".to_owned(), format!("{} in {} parts", megabytes(total(written)), written.len())],
+        ["there already".to_owned(), format!("{} in {} parts", megabytes(total(existing)), existing.len())],
+    ];
+    Ok(print::line(print::table(&rows))?)
+}

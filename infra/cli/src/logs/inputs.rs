@@ -1,0 +1,214 @@
+//! What is read: files, folders, patterns and places in S3, in batches that depend on nothing but what is there.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use brigade::storage::Location;
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::objects::Objects;
+use crate::failure::Failure;
+
+/// A batch is full with so many bytes of text, ...
+const BATCH_BYTES: u64 = 1 << 30;
+/// ... or so many inputs.
+const BATCH_INPUTS: usize = 10_000;
+/// Bytes of text that a byte of gzip counts for: logs shrink to about an eighth.
+const UNPACKED: u64 = 8;
+
+/// One log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Input {
+    /// As it was named, or found: what rejects are stored with.
+    pub(super) name: String,
+    /// Bytes as they lie there.
+    pub(super) size: u64,
+    pub(super) place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    File(PathBuf),
+    Object(Location, String),
+}
+
+/// Everything that is named, once, sorted by name.
+pub(super) fn find(named: &[String], objects: &Objects) -> Result<Vec<Input>, Failure> {
+    let mut found = Vec::new();
+    for name in named {
+        let before = found.len();
+        if name.starts_with("s3://") {
+            objects.find(name, &mut found)?;
+        } else if name.contains(['*', '?']) && !Path::new(name).exists() {
+            matching(name, &mut found).map_err(|error| Failure::environment(name, error))?;
+        } else {
+            add(Path::new(name), &mut found).map_err(|error| Failure::environment(name, error))?;
+        }
+        if found.len() == before {
+            return Err(Failure::Environment(format!("{name}: nothing is there")));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.dedup_by(|a, b| a.name == b.name);
+    Ok(found)
+}
+
+/// A file; or all files in a folder and those below, but hidden ones.
+fn add(path: &Path, found: &mut Vec<Input>) -> io::Result<()> {
+    let about = fs::metadata(path)?;
+    if about.is_file() {
+        let name = path.to_string_lossy().into_owned();
+        found.push(Input { name, size: about.len(), place: Place::File(path.to_owned()) });
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden {
+            add(&path, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// What fits a pattern, in which `*` and `?` stand for anything but a slash.
+fn matching(pattern: &str, found: &mut Vec<Input>) -> io::Result<()> {
+    let fixed = pattern.find(['*', '?']).and_then(|at| pattern.get(..at)?.rfind('/')).map_or(0, |slash| slash + 1);
+    let (root, rest) = pattern.split_at_checked(fixed).unwrap_or(("", pattern));
+    let segments: Vec<&str> = rest.split('/').collect();
+    descend(Path::new(root), &segments, found)
+}
+
+fn descend(folder: &Path, segments: &[&str], found: &mut Vec<Input>) -> io::Result<()> {
+    let Some((segment, rest)) = segments.split_first() else { return add(folder, found) };
+    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for entry in fs::read_dir(listed)? {
+        let name = entry?.file_name();
+        let text = name.to_string_lossy();
+        if fits(&text, segment) && (!text.starts_with('.') || segment.starts_with('.')) {
+            let path = folder.join(&name);
+            if rest.is_empty() || path.is_dir() {
+                descend(&path, rest, found)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name fits a pattern of `*` and `?`.
+pub(super) fn fits(name: &str, pattern: &str) -> bool {
+    let (mut name, mut pattern) = (name, pattern);
+    // Where the last star was, and what it has not taken yet.
+    let mut star: Option<(&str, &str)> = None;
+    loop {
+        let mut rest = pattern.chars();
+        match (rest.next(), name.chars().next()) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                pattern = rest.as_str();
+                star = Some((pattern, name));
+            }
+            (Some(wanted), Some(found)) if wanted == '?' || wanted == found => {
+                pattern = rest.as_str();
+                name = name.get(found.len_utf8()..).unwrap_or_default();
+            }
+            _ => {
+                let Some((behind, left)) = star else { return false };
+                let Some(taken) = left.chars().next() else { return false };
+                let left = left.get(taken.len_utf8()..).unwrap_or_default();
+                (pattern, name, star) = (behind, left, Some((behind, left)));
+            }
+        }
+    }
+}
+
+/// Inputs that are read together.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Tells what is in it and how it is written, so that its parts have the same names wherever it is done.
+    pub(super) id: String,
+    pub(super) inputs: Vec<Input>,
+}
+
+/// Neighbours make a batch. `settings` is what the parts depend on beside.
+pub(super) fn batches(inputs: Vec<Input>, settings: &str) -> Vec<Batch> {
+    let mut batches: Vec<Vec<Input>> = Vec::new();
+    let mut bytes = 0;
+    for input in inputs {
+        let text = if input.name.ends_with(".gz") { input.size.saturating_mul(UNPACKED) } else { input.size };
+        match batches.last_mut() {
+            Some(batch) if bytes + text <= BATCH_BYTES && batch.len() < BATCH_INPUTS => {
+                batch.push(input);
+                bytes += text;
+            }
+            _ => {
+                batches.push(vec![input]);
+                bytes = text;
+            }
+        }
+    }
+    batches.into_iter().map(|inputs| Batch { id: id(&inputs, settings), inputs }).collect()
+}
+
+fn id(inputs: &[Input], settings: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(settings);
+    for input in inputs {
+        let etag = match &input.place {
+            Place::File(_) => "",
+            Place::Object(_, etag) => etag,
+        };
+        hash.update(format!("\n{}\0{}\0{etag}", input.name, input.size));
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The text of what may be compressed by gzip, which is told by its first bytes.
+pub(super) fn unpacked<'a>(reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut reader = BufReader::with_capacity(1 << 16, reader);
+    let packed = reader.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_names() {
+        let cases = [
+            ("a.log", "*.log", true),
+            ("a.log", "*", true),
+            ("a.log", "?.log", true),
+            ("ab.log", "?.log", false),
+            ("a.log.gz", "*.log", false),
+            ("aXbXc", "a*X*c", true),
+            ("aXbXd", "a*X*c", false),
+            ("", "*", true),
+            ("", "?", false),
+            ("é", "?", true),
+        ];
+        for (name, pattern, expected) in cases {
+            assert_eq!(fits(name, pattern), expected, "{name} {pattern}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_named_after_all_that_its_parts_depend_on() {
+        let input = |name: &str, size| Input { name: name.to_owned(), size, place: Place::File(name.into()) };
+        let ids = |inputs, settings| batches(inputs, settings).into_iter().map(|batch| batch.id).collect::<Vec<_>>();
+        let base = ids(vec![input("a", 1), input("b", 2)], "");
+        assert_eq!(base.len(), 1);
+        assert_eq!(base, ids(vec![input("a", 1), input("b", 2)], ""));
+        for other in [
+            ids(vec![input("a", 1)], ""),
+            ids(vec![input("a", 1), input("b", 3)], ""),
+            ids(vec![input("a", 1), input("b", 2)], "hour"),
+        ] {
+            assert_ne!(base, other);
+        }
+        assert_eq!(ids(vec![input("a", BATCH_BYTES), input("b", 1), input("c.gz", BATCH_BYTES / 8)], "").len(), 3);
+    }
+}

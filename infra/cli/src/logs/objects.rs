@@ -1,0 +1,176 @@
+//! Logs and parts in S3, for a command that reads and writes as if they were files.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use brigade::aws::Clients;
+use brigade::event::{BucketName, ObjectKey};
+use brigade::storage::{Body, Condition, ErrorKind, Get, List, Location, PutOptions, Store};
+use brigade_compact::{Part, PartName, Sink, Table};
+use bytes::{Buf, Bytes};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use tokio::runtime::Runtime;
+
+use super::inputs::{Input, Place, fits};
+use crate::failure::Failure;
+
+/// Requests that are under way while a log is read.
+const AHEAD: usize = 16;
+
+/// S3, asked for only where something is there.
+pub(super) enum Objects {
+    None,
+    Some(Arc<Connection>),
+}
+
+pub(super) struct Connection {
+    runtime: Runtime,
+    store: Arc<dyn Store>,
+}
+
+/// `s3://bucket/rest`.
+pub(super) fn place(uri: &str) -> Option<(BucketName, &str)> {
+    let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/').unwrap_or((uri.strip_prefix("s3://")?, ""));
+    (!bucket.is_empty()).then(|| (BucketName::new(bucket), key))
+}
+
+impl Objects {
+    /// Connects where any of the places is in S3.
+    pub(super) fn for_places<'a>(mut places: impl Iterator<Item = &'a String>) -> Result<Self, Failure> {
+        if !places.any(|place| place.starts_with("s3://")) {
+            return Ok(Self::None);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::environment("starting threads", error))?;
+        let clients = runtime.block_on(Clients::checked_from_env()).map_err(|error| Failure::Environment(error.to_string()))?;
+        let store = Arc::new(clients.s3_store(Vec::new()));
+        Ok(Self::Some(Arc::new(Connection { runtime, store })))
+    }
+
+    /// The connection; without one there is no place in S3 among the arguments.
+    pub(super) fn connection(&self) -> Result<&Arc<Connection>, Failure> {
+        match self {
+            Self::Some(connection) => Ok(connection),
+            Self::None => Err(Failure::Environment("S3 is not connected".to_owned())),
+        }
+    }
+
+    /// The objects below `s3://bucket/prefix`; after a `*` or `?`, those that fit. Folder markers are none.
+    pub(super) fn find(&self, uri: &str, found: &mut Vec<Input>) -> Result<(), Failure> {
+        let connection = self.connection()?;
+        let (bucket, pattern) = place(uri).ok_or_else(|| Failure::Usage(format!("{uri}: expected s3://bucket/prefix")))?;
+        let prefix = pattern.find(['*', '?']).and_then(|at| pattern.get(..at)).unwrap_or(pattern);
+        let exact = prefix.len() == pattern.len();
+        let mut options = List { prefix: prefix.to_owned(), ..List::default() };
+        loop {
+            let listed = connection.runtime.block_on(connection.store.list(&bucket, options.clone()));
+            let page = listed.map_err(|error| Failure::environment(uri, error))?;
+            for object in page.objects {
+                let key = object.key.as_str();
+                if !key.ends_with('/') && (exact || fits(key, pattern)) {
+                    let name = format!("s3://{}/{key}", bucket.as_str());
+                    let location = Location::new(bucket.clone(), object.key.clone());
+                    found.push(Input { name, size: object.size, place: Place::Object(location, object.etag) });
+                }
+            }
+            match page.continuation {
+                Some(next) => options.continuation = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Asks for the objects in their order, some ahead of their turn.
+    pub(super) fn get_all(self: &Arc<Self>, objects: Vec<Location>) -> Bodies {
+        let store = Arc::clone(&self.store);
+        let get = move |at: Location| {
+            let store = Arc::clone(&store);
+            async move { store.get(&at, Get::default()).await.map(|object| object.body) }
+        };
+        let bodies = futures::stream::iter(objects).map(get).buffered(AHEAD).boxed();
+        Bodies { connection: Arc::clone(self), bodies }
+    }
+}
+
+/// Objects that are being fetched.
+pub(super) struct Bodies {
+    connection: Arc<Connection>,
+    bodies: BoxStream<'static, brigade::storage::Result<Body>>,
+}
+
+impl Bodies {
+    /// The next object.
+    pub(super) fn next(&mut self) -> io::Result<impl Read + use<>> {
+        let body = self.connection.runtime.block_on(self.bodies.next());
+        let body = body.ok_or(io::ErrorKind::UnexpectedEof)?.map_err(io::Error::other)?;
+        Ok(BodyReader { connection: Arc::clone(&self.connection), body, chunk: Bytes::new() })
+    }
+}
+
+struct BodyReader {
+    connection: Arc<Connection>,
+    body: Body,
+    chunk: Bytes,
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        while self.chunk.is_empty() {
+            match self.connection.runtime.block_on(self.body.next()) {
+                None => return Ok(0),
+                Some(chunk) => self.chunk = chunk.map_err(io::Error::other)?,
+            }
+        }
+        let length = room.len().min(self.chunk.len());
+        let (filled, _) = room.split_at_mut(length);
+        self.chunk.copy_to_slice(filled);
+        Ok(length)
+    }
+}
+
+/// Writes parts as objects. A part is sent when it is complete, with `If-None-Match: *`.
+pub(super) struct BucketSink {
+    connection: Arc<Connection>,
+    bucket: BucketName,
+    /// Of the table, with a slash at its end, and of its rejects.
+    prefixes: [String; 2],
+    pub(super) written: Vec<Part>,
+    pub(super) existing: Vec<Part>,
+}
+
+impl BucketSink {
+    /// Records below `prefix`; rejects beside it.
+    pub(super) fn new(connection: Arc<Connection>, bucket: BucketName, prefix: &str) -> Self {
+        let prefix = prefix.trim_end_matches('/');
+        let prefixes = match prefix {
+            "" => [String::new(), "_rejects/".to_owned()],
+            prefix => [format!("{prefix}/"), format!("{prefix}_rejects/")],
+        };
+        Self { connection, bucket, prefixes, written: Vec::new(), existing: Vec::new() }
+    }
+}
+
+impl Sink for BucketSink {
+    type File = Vec<u8>;
+
+    fn create(&mut self, _: &PartName) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn finish(&mut self, part: Part, file: Vec<u8>) -> io::Result<()> {
+        let [records, rejects] = &self.prefixes;
+        let prefix = if part.name.table == Table::Records { records } else { rejects };
+        let key = ObjectKey::new(format!("{prefix}{}", part.name.path())).map_err(io::Error::other)?;
+        let at = Location::new(self.bucket.clone(), key);
+        let options = PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() };
+        match self.connection.runtime.block_on(self.connection.store.put(&at, file.into(), options)) {
+            Ok(_) => self.written.push(part),
+            Err(error) if error.kind == ErrorKind::PreconditionFailed => self.existing.push(part),
+            Err(error) => return Err(io::Error::other(error)),
+        }
+        Ok(())
+    }
+}
