@@ -152,7 +152,7 @@ impl Together for Compact {
         }
         let Named { groups, events } = named(events, &self.input);
         let work: Vec<BoxFuture<'_, Ends>> = groups.iter().map(|group| self.settle(group, deadline).boxed()).collect();
-        let mut ends: Vec<Ends> = stream::iter(work).buffered(SHARDS_AT_ONCE).collect().await;
+        let mut ends: Vec<Ends> = stream::iter(work).buffered(SHARDS_AT_ONCE.min(self.engine.fetches)).collect().await;
         events.into_iter().map(|event| event.map_or_else(Outcome::from, |inputs| end_of(&inputs, &mut ends))).collect()
     }
 }

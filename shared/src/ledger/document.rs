@@ -171,7 +171,7 @@ impl Documents {
         if now.etag == seen.etag && !is_decided(&error) { Err(error.into()) } else { Ok(Replaced::Contended(now)) }
     }
 
-    /// Reads, decides and replaces, until a step's decision holds; after [`MAX_ATTEMPTS`] lost to others it gives up.
+    /// Reads, decides and replaces, until a step's decision holds; after 16 lost to others it gives up.
     ///
     /// `seen` saves the first read where the caller has just read or written the document. `step` is pure: it may be asked
     /// several times, and must find its own earlier decision in what it is shown, since a write whose reply was lost can

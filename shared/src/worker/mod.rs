@@ -1,6 +1,6 @@
 //! The worker shell: what a function implements, and everything around it that every function needs.
 //!
-//! A record ends in exactly one [`Verdict`](crate::verdict::Verdict); the batch loop bounds what runs at once, fences a
+//! A record ends in exactly one [`Verdict`]; the batch loop bounds what runs at once, fences a
 //! panic to the record that caused it, ends in time, and answers each caller in the form that it requires.
 
 mod batch;

@@ -1,6 +1,6 @@
 //! Sweeping: what has no source goes, without an event. The second net, below events and late looks.
 //!
-//! Derived objects and sources are listed side by side in constant memory ([`search`]), which only tells candidates: a
+//! Derived objects and sources are listed side by side in constant memory (`search`), which only tells candidates: a
 //! listing is an old observation. Each candidate goes through the same loop as an event's key, plan and removal alike, so that
 //! what a plan lists is what is removed.
 

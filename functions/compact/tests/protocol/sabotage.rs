@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use brigade::event::{BucketName, ObjectKey};
 use brigade::storage::{
-    Condition, Copy, Delete, Deleted, EmbeddedStore, FaultyStore, Get, GetObject, Head, List, ListUploads, ListVersions,
-    Listing, Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, Tags, UploadEntry, VersionListing,
+    Condition, Copy, Delete, Deleted, EmbeddedStore, ErrorKind, FaultyStore, Get, GetObject, Head, List, ListUploads,
+    ListVersions, Listing, Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry,
+    VersionListing,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -40,8 +41,12 @@ pub(crate) enum Sabotage {
 pub(crate) struct Sabotaged {
     inner: FaultyStore<EmbeddedStore>,
     sabotage: Sabotage,
+    denied: Denied,
     state: Mutex<State>,
 }
+
+/// Log objects that nobody may read at the moment: a policy that is being mended.
+pub(crate) type Denied = Arc<Mutex<BTreeSet<Location>>>;
 
 #[derive(Default)]
 struct State {
@@ -53,8 +58,8 @@ struct State {
 }
 
 impl Sabotaged {
-    pub(crate) fn new(inner: FaultyStore<EmbeddedStore>, sabotage: Sabotage) -> Arc<Self> {
-        Arc::new(Self { inner, sabotage, state: Mutex::default() })
+    pub(crate) fn new(inner: FaultyStore<EmbeddedStore>, sabotage: Sabotage, denied: Denied) -> Arc<Self> {
+        Arc::new(Self { inner, sabotage, denied, state: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -103,6 +108,9 @@ impl Store for Sabotaged {
             _ => {}
         }
         let got = self.inner.get(at, options).await?;
+        if self.denied.lock().unwrap_or_else(PoisonError::into_inner).contains(at) {
+            return Err(StoreError::new(ErrorKind::AccessDenied, "GetObject", at.to_string(), "AccessDenied", "Access Denied"));
+        }
         if raw {
             self.lock().found.insert(at.clone());
         }

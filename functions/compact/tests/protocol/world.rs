@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 
 use crate::gate::Gate;
-use crate::sabotage::{Sabotage, Sabotaged};
+use crate::sabotage::{Denied, Sabotage, Sabotaged};
 
 pub(crate) const LOGS: &str = "logs";
 pub(crate) const TABLES: &str = "tables";
@@ -46,10 +46,16 @@ impl Setting {
         let raw = ["delete", "keep", "delete", "tag"][usize::try_from(seed / 5 % 4).unwrap()];
         Self { seed, flush, raw }
     }
+
+    /// Requests of a worker one after the other, in two shards; or several at once, in one. (Two shards at once would each have
+    /// a thread at work, whose pace no seed decides.)
+    fn one_at_a_time(&self) -> bool {
+        self.seed.is_multiple_of(2)
+    }
 }
 
 /// What has happened in worlds.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Told {
     crashes: u64,
     duplicates: u64,
@@ -59,6 +65,8 @@ pub(crate) struct Told {
     given_back: u64,
     gone: u64,
     faults: FaultCounts,
+    /// The last requests of the last world.
+    timeline: Vec<String>,
 }
 
 impl std::ops::AddAssign for Told {
@@ -86,7 +94,7 @@ impl Told {
             ("a crash", self.crashes),
             ("a duplicate", self.duplicates),
             ("a foreign deletion", self.foreign_deletions),
-            ("a take-over", self.take_overs),
+            ("a part that another had written", self.take_overs),
             ("another's claim", self.claimed_by_others),
             ("an input given back", self.given_back),
             ("an input that is gone", self.gone),
@@ -127,6 +135,7 @@ pub(crate) struct World {
     messages: Vec<(ObjectKey, Message)>,
     workers: Vec<Option<Running>>,
     foreign: BTreeSet<ObjectKey>,
+    denied: Denied,
     /// Etags of what is published, and the lines of each part.
     published: BTreeMap<String, String>,
     parts: BTreeMap<(String, String), Vec<String>>,
@@ -151,7 +160,7 @@ impl World {
                 ("BRIGADE_STATE", "s3://state/brigade/"),
                 ("BRIGADE_FLUSH", setting.flush),
                 ("BRIGADE_RAW", setting.raw),
-                ("BRIGADE_CONCURRENCY", if setting.seed.is_multiple_of(2) { "1" } else { "3" }),
+                ("BRIGADE_CONCURRENCY", if setting.one_at_a_time() { "1" } else { "3" }),
             ]
             .into_iter()
             .collect(),
@@ -170,6 +179,7 @@ impl World {
             messages: Vec::new(),
             workers,
             foreign: BTreeSet::new(),
+            denied: Denied::default(),
             published: BTreeMap::new(),
             parts: BTreeMap::new(),
             told: Told::default(),
@@ -182,6 +192,7 @@ impl World {
         let timeline = self.store.timeline();
         let last = timeline.get(timeline.len().saturating_sub(60)..).unwrap_or_default().join("\n  ");
         let Setting { flush, raw, .. } = self.setting;
+        self.told.timeline.clone_from(&timeline);
         result.map(|()| self.told).map_err(|problem| format!("{problem}\n  flush {flush}, raw {raw}\n  {last}"))
     }
 
@@ -195,6 +206,7 @@ impl World {
         }
         self.store.set_faults(Faults::default());
         self.store.land_late().await;
+        self.denied.lock().unwrap().clear();
         self.rest().await?;
         self.close_windows().await?;
         self.whole().await?;
@@ -210,7 +222,7 @@ impl World {
     /// A few log objects in one or two hours; their lines are of two days.
     async fn write_logs(&mut self) {
         for n in 0..self.random.usize(3..9) {
-            let hour = self.random.usize(10..12);
+            let hour = self.random.usize(10..if self.setting.one_at_a_time() { 12 } else { 11 });
             let key = ObjectKey::new(format!("photos/2026-11-22-{hour}-00-{n:02}-{:016X}", self.random.u64(..))).unwrap();
             let lines: Vec<String> = (0..self.random.usize(1..4)).map(|line| format!("R{n}L{line}")).collect();
             let body: String = lines.iter().enumerate().map(|(n, id)| log_line(id, 21 + n % 2)).collect();
@@ -228,7 +240,8 @@ impl World {
         self.clock.fetch_add(self.random.i64(0..3), Ordering::Relaxed);
         match self.random.u32(0..100) {
             0..2 => self.delete_foreign().await,
-            2..5 => drop(self.clock.fetch_add(200, Ordering::Relaxed)),
+            2..4 => self.deny_or_allow(),
+            4..7 => drop(self.clock.fetch_add(200, Ordering::Relaxed)),
             _ => {
                 let at = self.random.usize(0..WORKERS);
                 if self.workers[at].is_none() {
@@ -258,7 +271,7 @@ impl World {
     /// Starts an invocation: with messages, or on the schedule.
     fn start(&mut self, at: usize, messages: Option<Vec<usize>>) {
         let gate = Gate::default();
-        let store = Sabotaged::new(self.store.clone().with_pause(gate.pause()), self.sabotage);
+        let store = Sabotaged::new(self.store.clone().with_pause(gate.pause()), self.sabotage, Arc::clone(&self.denied));
         let nonces = Nonces::new(fastrand::Rng::with_seed(self.random.u64(..)));
         let compact = Compact::new(&self.config, store, nonces, Arc::new(StandardOutput));
         let events: Option<Vec<ObjectEvent>> =
@@ -296,10 +309,13 @@ impl World {
     }
 
     fn settle(&mut self, messages: &[usize], outcomes: &[Outcome]) {
+        let done = outcomes.iter().any(|outcome| outcome.verdict == Verdict::Done);
         for (n, outcome) in messages.iter().zip(outcomes) {
             let code = outcome.verdict.reason().map(|reason| reason.code.clone()).unwrap_or_default();
             self.told.claimed_by_others += u64::from(code == "claimed");
             self.told.gone += u64::from(code == "gone");
+            // The rest of its batch is published.
+            self.told.given_back += u64::from(done && code == "access-denied");
             let ignored = self.sabotage == Sabotage::AcknowledgeOthers && code == "claimed";
             let again = matches!(outcome.verdict, Verdict::Retry(..)) && !ignored;
             self.messages[*n].1 = if again { Message::Visible } else { Message::Gone };
@@ -313,6 +329,15 @@ impl World {
             self.store.inner().delete(&at, Delete::default()).await.unwrap();
             self.told.foreign_deletions += 1;
             self.foreign.insert(key);
+        }
+    }
+
+    /// A log object that can't be read for a while, and can again.
+    fn deny_or_allow(&mut self) {
+        let Some(key) = self.random.choice(self.logs.keys().cloned().collect::<Vec<_>>()) else { return };
+        let (at, mut denied) = (raw(&key), self.denied.lock().unwrap());
+        if !denied.remove(&at) {
+            denied.insert(at);
         }
     }
 
@@ -409,8 +434,6 @@ impl World {
         // A part that is there already was written by who had the batch before.
         let again = |line: &&String| line.contains("PutObject s3://tables/") && line.contains("PreconditionFailed");
         self.told.take_overs += timeline.iter().filter(again).count() as u64;
-        let denied = |line: &&String| line.contains("GetObject s3://logs/") && line.contains("throttled");
-        self.told.given_back += timeline.iter().filter(denied).count() as u64;
     }
 }
 
