@@ -16,8 +16,8 @@ pub const MAX_ANNOUNCEMENT_BYTES: usize = 256 * 1024;
 /// A topic service that messages can be published to.
 #[async_trait]
 pub trait Topic: Send + Sync {
-    /// Publish. A FIFO topic needs group and deduplication id. `Ok` means that the message is durable. `Err` with `retry` leaves
-    /// open whether it was published.
+    /// Publish. A FIFO topic needs group and deduplication id. `Ok` means that the message is durable. `Err` with `retry`
+    /// leaves open whether it was published.
     async fn publish(&self, topic_arn: &str, message: Outgoing) -> Result<(), QueueError>;
 
     /// PublishBatch, of at most ten messages and [`MAX_ANNOUNCEMENT_BYTES`] in all: a result for each, in order.
