@@ -169,9 +169,9 @@ impl Led<'_> {
         let Ok(Answer::Claimed(token)) = self.answer else { return None };
         let ending = match &self.sent {
             Some(Ok(())) => Ending::Settled,
-            // Parked: no later attempt can send it.
-            Some(Err(error)) if !error.retry => Ending::Settled,
-            Some(Err(error)) if error.may_have_landed => return None,
+            Some(Err(error)) if error.retry && error.may_have_landed => return None,
+            // Also what can never be sent: its message is parked after this, and where that fails it comes back and must not
+            // be taken for one that was forwarded.
             Some(Err(_)) | None => Ending::GivenBack,
         };
         Some(End { key: self.change.key, token, ending })

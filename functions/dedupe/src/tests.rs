@@ -173,6 +173,9 @@ async fn what_can_never_be_sent_is_parked_and_holds_nothing_up() {
     let world = World::new(&[]);
     world.target.fates.lock().unwrap().push_back(Fate::Never);
     assert_eq!(world.deliver(&[event("a", 1)]).await, ["park not-forwardable"]);
+    // It could not be parked, so its message came back.
+    world.target.fates.lock().unwrap().push_back(Fate::Never);
+    assert_eq!(world.deliver(&[event("a", 1)]).await, ["park not-forwardable"]);
     assert_eq!(world.deliver(&[event("a", 1), event("a", 2)]).await, ["skip superseded", "done"]);
 }
 
