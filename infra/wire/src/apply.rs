@@ -221,12 +221,13 @@ impl<C: Notifications + Messaging> Run<'_, C> {
         let place = Place { bucket: &self.wish.bucket, account: &self.wish.topic.account, owner: &self.wish.owner };
         let manner = Manner { check: self.patience.check, pause: self.patience.settle };
         if self.wish.direction == Direction::Remove {
-            return merge_notification(self.cloud, place, wanted, manner).await;
+            return merge_notification(self.cloud, place, wanted.map_or(Become::Nothing, Become::Exactly), manner).await;
         }
+        let joined = wanted.map_or(Become::Nothing, Become::Joined);
         let probe = Probe::lay(self.cloud, self.wish, self.patience.nonce).await.map_err(Why::Failed)?;
         // The subscription may not be in effect yet, and the event is sent once.
         tokio::time::sleep(self.patience.settle).await;
-        let written = merge_notification(self.cloud, place, wanted, manner).await;
+        let written = merge_notification(self.cloud, place, joined, manner).await;
         let arrived = match written {
             Ok(()) => self.await_test_event(&probe).await.map_err(Why::Failed),
             Err(why) => Err(why),
@@ -270,15 +271,26 @@ pub struct Manner {
     pub pause: Duration,
 }
 
+/// What the owner's rules in a bucket should become.
+#[derive(Clone, Copy, Debug)]
+pub enum Become<'a> {
+    /// None of them stays.
+    Nothing,
+    /// These, and no others.
+    Exactly(&'a Announcement),
+    /// These, beside what the owner's rules announce at the moment of the writing: another call may have written them since
+    /// this one was planned.
+    Joined(&'a Announcement),
+}
+
 /// Reads the bucket's configuration, merges the own rules into it, writes it if that changes anything, and reads again.
-/// `None`: without any own rule.
 ///
 /// # Errors
 /// S3 would refuse the merged configuration, a request failed, or others keep writing.
 pub async fn merge_notification(
     cloud: &dyn Notifications,
     place: Place<'_>,
-    wanted: Option<&Announcement>,
+    own: Become<'_>,
     manner: Manner,
 ) -> Result<(), Why> {
     let mut why = Why::Contended;
@@ -287,7 +299,7 @@ pub async fn merge_notification(
             tokio::time::sleep(manner.pause).await;
         }
         let now = cloud.notification(place.bucket, place.account).await.map_err(Why::Failed)?;
-        let merged = merged(&now, place.owner, wanted)?;
+        let merged = merged(&now, place.owner, own)?;
         if merged.same(&now) {
             return Ok(());
         }
@@ -301,9 +313,13 @@ pub async fn merge_notification(
     Err(why)
 }
 
-fn merged(now: &Notification, owner: &Owner, wanted: Option<&Announcement>) -> Result<Notification, Why> {
-    let Some(wanted) = wanted else { return Ok(now.without(owner)) };
-    now.with(owner, wanted).map_err(|unwritable| {
+fn merged(now: &Notification, owner: &Owner, own: Become<'_>) -> Result<Notification, Why> {
+    let merged = match own {
+        Become::Nothing => Ok(now.without(owner)),
+        Become::Exactly(wanted) => now.with(owner, wanted),
+        Become::Joined(wanted) => now.joined_by(owner, wanted),
+    };
+    merged.map_err(|unwritable| {
         let refusals = unwritable.into_iter().map(Refusal::Unwritable).collect();
         Why::Refused(Plan { refusals, ..Plan::default() })
     })

@@ -71,6 +71,29 @@ pub enum Unwritable {
     Overlap(Box<Overlap>),
     /// So many rules, and S3 takes [`MAX_RULES`].
     TooMany(usize),
+    /// An own rule, on which functions that were connected before may live, would let fewer keys through.
+    Narrows(Box<Narrowing>),
+}
+
+/// A rule that connecting would narrow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Narrowing {
+    /// The rule that is there.
+    pub there: Draft,
+    /// What it would become.
+    pub ours: Draft,
+}
+
+impl std::fmt::Display for Narrowing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (there, ours) = (crate::plan::told(&self.there), crate::plan::told(&self.ours));
+        let id = self.there.id.as_deref().unwrap_or_default();
+        write!(
+            f,
+            "the rule {id} is there already ({there}) and would become ({ours}): what was connected before would miss keys. \
+             Connect with a prefix and suffix that take all of those keys, or remove that wiring first (--remove)"
+        )
+    }
 }
 
 /// Two rules that S3 does not take beside each other.
@@ -93,6 +116,30 @@ impl Notification {
     /// The owner's rules.
     pub fn own(&self, owner: &Owner) -> impl Iterator<Item = &Draft> {
         self.rules.iter().filter(|rule| owner.owns(rule))
+    }
+
+    /// The families that the owner's rules announce.
+    pub fn families(&self, owner: &Owner) -> BTreeSet<String> {
+        let events = self.own(owner).flat_map(|rule| &rule.events);
+        events.map(|event| event.trim_start_matches("s3:").split(':').next().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// With what is wanted beside all that the owner's rules announce already: what connecting comes to, decided on what is
+    /// there now, since several connect under one owner.
+    ///
+    /// # Errors
+    /// As [`Notification::with`]; and a rule that is there would let fewer keys through.
+    pub fn joined_by(&self, owner: &Owner, wanted: &Announcement) -> Result<Self, Vec<Unwritable>> {
+        let families = self.families(owner).into_iter().chain(wanted.families.iter().cloned()).collect();
+        let wanted = Announcement { families, ..wanted.clone() };
+        let narrowed = wanted.families.iter().filter_map(|family| {
+            let ours = rule(owner, &wanted, family)?;
+            let there = self.own(owner).find(|there| there.id == ours.id)?.clone();
+            let narrows = !ours.lenient_filter().covers(&there.lenient_filter());
+            narrows.then(|| Unwritable::Narrows(Box::new(Narrowing { there, ours })))
+        });
+        let narrowed: Vec<Unwritable> = narrowed.collect();
+        if narrowed.is_empty() { self.with(owner, &wanted) } else { Err(narrowed) }
     }
 
     /// Without the owner's rules.

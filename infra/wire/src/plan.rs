@@ -239,13 +239,6 @@ impl Seen {
     }
 }
 
-/// The families that own rules announce now.
-fn announced(seen: &Seen, wish: &Wish) -> BTreeSet<String> {
-    let events = seen.notification.own(&wish.owner).flat_map(|rule| &rule.events);
-    let family = |event: &String| event.trim_start_matches("s3:").split(':').next().unwrap_or_default().to_owned();
-    events.map(family).collect()
-}
-
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;

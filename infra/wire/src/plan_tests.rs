@@ -64,7 +64,12 @@ fn done(mut seen: Seen, wish: &Wish) -> Seen {
             Step::Unsubscribe(arn) => topic.subscriptions.retain(|s| s.arn != arn),
             Step::DeleteTopic => seen.topic = None,
             Step::Announce(None) => seen.notification = seen.notification.without(&wish.owner),
-            Step::Announce(Some(wanted)) => seen.notification = seen.notification.with(&wish.owner, &wanted).unwrap(),
+            Step::Announce(Some(wanted)) => {
+                seen.notification = match wish.direction {
+                    Direction::Connect => seen.notification.joined_by(&wish.owner, &wanted).unwrap(),
+                    Direction::Remove => seen.notification.with(&wish.owner, &wanted).unwrap(),
+                }
+            }
         }
     }
     seen
@@ -114,6 +119,30 @@ fn a_second_call_finds_nothing_to_do_and_another_function_joins() {
     assert_eq!(families(&both), ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]);
     assert_eq!(both.topic.as_ref().unwrap().subscriptions.len(), 2);
     assert!(plan(&both, &connect(vec![thumbnail(), cleanup()])).steps.is_empty());
+}
+
+#[test]
+fn another_function_never_narrows_what_is_announced() {
+    let below = |prefix: &str| Filter { prefix: Some(prefix.to_owned()), ..Filter::default() };
+    let rows = [
+        (Filter::default(), below("uploads/"), true),
+        (below("uploads/"), below("uploads/new/"), true),
+        (below("uploads/"), below("other/"), true),
+        (below("uploads/"), below("uploads/"), false),
+        (below("uploads/"), Filter::default(), false),
+    ];
+    for (first, second, refused) in rows {
+        let case = format!("{first:?} then {second:?}");
+        let seen = done(start(), &Wish { filter: first, ..connect(vec![thumbnail()]) });
+        let plan = plan(&seen, &Wish { filter: second.clone(), ..connect(vec![cleanup()]) });
+        let narrows = |r: &Refusal| matches!(r, Refusal::Unwritable(crate::notification::Unwritable::Narrows(_)));
+        assert_eq!(plan.refusals.iter().any(narrows), refused, "{case}: {:?}", plan.refusals);
+        assert!(!refused || plan.steps.is_empty(), "{case}");
+        if !refused {
+            let after = done(seen, &Wish { filter: second, ..connect(vec![cleanup()]) });
+            assert_eq!(families(&after), ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"], "{case}");
+        }
+    }
 }
 
 #[test]

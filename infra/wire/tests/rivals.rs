@@ -11,10 +11,10 @@ use brigade::aws::Clients;
 use brigade::event::BucketName;
 use brigade::notification::{Destination, Draft, Filter};
 use brigade_local::LocalCloud;
-use brigade_wire::apply::{Patience, Stopped, TestEvent, Why, apply};
+use brigade_wire::apply::{Become, Manner, Patience, Place, Stopped, TestEvent, Why, apply, merge_notification};
 use brigade_wire::arn::Arn;
 use brigade_wire::aws::Aws;
-use brigade_wire::notification::{Notification, Owner};
+use brigade_wire::notification::{Announcement, Notification, Owner};
 use brigade_wire::plan::{Consumer, Direction, Queue, Step, Topic, Wish};
 use brigade_wire::policy::Policy;
 use brigade_wire::ports::{Check, CloudError, Messaging, Notifications};
@@ -197,6 +197,44 @@ async fn a_rival_that_never_ends_is_said_and_nothing_of_it_is_lost() {
     let ids = ids(&local);
     assert_eq!(ids.iter().filter(|id| id.starts_with("rival-")).count(), contested.written.load(Ordering::SeqCst));
     assert!(local.queues().list("").iter().all(|name| !name.contains("probe")), "the queue for the test event is gone");
+    local.shutdown().await;
+}
+
+/// Another call of the same command has written its rules after this one was planned.
+#[tokio::test]
+async fn a_call_of_the_same_owner_in_between_keeps_its_families() {
+    let (local, aws) = cloud().await;
+    let other = wish();
+    // The second call was planned before this, and has come to its announcement.
+    apply(&aws, &wish(), QUICK).await.unwrap();
+    let planned = Announcement {
+        topic: other.topic.to_string(),
+        families: ["LifecycleExpiration".to_owned()].into(),
+        filter: Filter::default(),
+    };
+    let place = Place { bucket: BUCKET, account: &other.topic.account, owner: &other.owner };
+    let manner = Manner { check: Check::Nothing, pause: Duration::ZERO };
+    merge_notification(&aws, place, Become::Joined(&planned), manner).await.unwrap();
+    let expected = ["brigade-wire.LifecycleExpiration", "brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved"];
+    assert_eq!(ids(&local), expected);
+    local.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_calls_of_one_owner_at_the_same_time_lose_nothing() {
+    let (local, _) = cloud().await;
+    local.queues().create("brigade-cleanup", &BTreeMap::new()).unwrap();
+    let aws = || Aws::new(Clients::at(&local.endpoint(), "us-east-1", "test", "test"));
+    let mut other = wish();
+    other.functions[0].name = "cleanup".to_owned();
+    other.functions[0].queue = other.topic.beside("sqs", "brigade-cleanup");
+    other.functions[0].families = vec!["LifecycleExpiration".to_owned()];
+    let (one, two, wishes) = (aws(), aws(), (wish(), other));
+    let (first, second) = tokio::join!(apply(&one, &wishes.0, QUICK), apply(&two, &wishes.1, Patience { nonce: 8, ..QUICK }));
+    first.unwrap();
+    second.unwrap();
+    let expected = ["brigade-wire.LifecycleExpiration", "brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved"];
+    assert_eq!(ids(&local), expected);
     local.shutdown().await;
 }
 

@@ -122,6 +122,7 @@ fn refusal(refusal: &Refusal, wish: &Wish) -> String {
         Refusal::Unwritable(Unwritable::TooMany(rules)) => {
             format!("the bucket would have {rules} rules, and S3 takes {MAX_RULES}")
         }
+        Refusal::Unwritable(Unwritable::Narrows(narrowing)) => narrowing.to_string(),
         Refusal::Unwritable(Unwritable::Overlap(overlap)) => {
             let Overlap { theirs, ours, said } = overlap.as_ref();
             let id = |rule: &brigade::notification::Draft| rule.id.clone().unwrap_or_default();

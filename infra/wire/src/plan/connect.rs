@@ -1,8 +1,8 @@
 //! The plan that connects functions. It never narrows what is announced: other functions may live on it.
 
 use super::{
-    Announcement, BTreeSet, Consumer, Draft, Plan, Refusal, Seen, Sign, Step, Topic, Wish, announced, queue_sid,
-    queue_statement, topic_statement, wanted,
+    Announcement, BTreeSet, Consumer, Draft, Plan, Refusal, Seen, Sign, Step, Topic, Wish, queue_sid, queue_statement,
+    topic_statement, wanted,
 };
 
 pub(super) fn plan(seen: &Seen, wish: &Wish, plan: &mut Plan) {
@@ -132,10 +132,9 @@ fn rules(seen: &Seen, wish: &Wish, plan: &mut Plan) {
         ));
         return;
     }
-    let asked = wish.functions.iter().flat_map(|function| function.families.iter().cloned());
-    let families: BTreeSet<String> = announced(seen, wish).into_iter().chain(asked).collect();
+    let families: BTreeSet<String> = wish.functions.iter().flat_map(|function| function.families.iter().cloned()).collect();
     let announcement = Announcement { topic, families, filter: wish.filter.clone() };
-    match seen.notification.with(&wish.owner, &announcement) {
+    match seen.notification.joined_by(&wish.owner, &announcement) {
         Err(unwritable) => {
             plan.rules(&seen.notification, &seen.notification, &wish.owner);
             plan.refusals.extend(unwritable.into_iter().map(Refusal::Unwritable));

@@ -1,15 +1,15 @@
 //! The plan that undoes a wiring: the bucket falls silent first, then everything else goes that this tool has made.
 
 use super::{
-    Announcement, BTreeSet, Destination, MADE_FOR, Plan, Seen, Sign, Step, Subscription, Topic, Wish, announced, probe,
-    queue_sid, topic_sid,
+    Announcement, BTreeSet, Destination, MADE_FOR, Plan, Seen, Sign, Step, Subscription, Topic, Wish, probe, queue_sid,
+    topic_sid,
 };
 
 pub(super) fn plan(seen: &Seen, wish: &Wish, plan: &mut Plan) {
     let Some(topic) = &seen.topic else {
         // Rules without their topic are of no use to anybody.
         let elsewhere = seen.notification.own(&wish.owner).any(|rule| rule.destination.arn() != wish.topic.to_string());
-        rules(seen, wish, if elsewhere { announced(seen, wish) } else { BTreeSet::new() }, plan);
+        rules(seen, wish, if elsewhere { seen.notification.families(&wish.owner) } else { BTreeSet::new() }, plan);
         policies(seen, wish, plan);
         return;
     };
@@ -49,7 +49,7 @@ fn leaves(subscription: &Subscription, wish: &Wish) -> bool {
 /// to it for its events; on somebody's topic only this tool's own.
 fn keepers(seen: &Seen, wish: &Wish, topic: &Topic, staying: &[&Subscription]) -> BTreeSet<String> {
     let made = topic.made_for.as_deref() == Some(wish.bucket.as_str());
-    let announced = announced(seen, wish);
+    let announced = seen.notification.families(&wish.owner);
     let lives_on_it = |s: &&&Subscription| made || seen.is_own(&s.endpoint, &wish.topic);
     let of = |s: &&Subscription| s.families().unwrap_or_else(|| announced.clone());
     let wanted: BTreeSet<String> = staying.iter().filter(lives_on_it).flat_map(of).collect();

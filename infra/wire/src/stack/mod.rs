@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use brigade::notification::Draft;
 use serde_json::{Value, json};
 
-use crate::apply::{Manner, Place, Why, merge_notification};
+use crate::apply::{Become, Manner, Place, Why, merge_notification};
 use crate::notification::Unwritable;
 use crate::plan::Refusal;
 use crate::ports::{Check, Kind, Notifications};
@@ -92,10 +92,11 @@ impl<N: Notifications, D: Delivery> Resource<N, D> {
         // A deletion adds no destination; somebody else's that is gone must not hold it up.
         let check = if wanted.is_some() { Check::Destinations } else { Check::Nothing };
         let manner = Manner { check, pause: self.settle };
-        let mut result = merge_notification(&self.notifications, place, wanted.as_ref(), manner).await;
+        let own = wanted.as_ref().map_or(Become::Nothing, Become::Exactly);
+        let mut result = merge_notification(&self.notifications, place, own, manner).await;
         if result.is_ok() {
             tokio::time::sleep(self.settle).await;
-            result = merge_notification(&self.notifications, place, wanted.as_ref(), manner).await;
+            result = merge_notification(&self.notifications, place, own, manner).await;
         }
         match result {
             Ok(()) => Answer::done(json!({"Bucket": properties.bucket, "Topic": properties.topic.to_string()})),
@@ -139,6 +140,7 @@ fn told_refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Because(why) => why.clone(),
         Refusal::Unwritable(Unwritable::TooMany(rules)) => format!("the bucket would have {rules} rules, and S3 takes 100"),
+        Refusal::Unwritable(Unwritable::Narrows(narrowing)) => narrowing.to_string(),
         Refusal::Unwritable(Unwritable::Overlap(overlap)) => {
             let rule = |rule: &Draft| format!("{}: {}", rule.id.as_deref().unwrap_or_default(), crate::plan::told(rule));
             format!("{} [{} / {}]", overlap.said.message, rule(&overlap.theirs), rule(&overlap.ours))
