@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use brigade::budget::{Deadline, LONGEST_REQUEST};
 use brigade::config::{Mode, Span};
-use brigade::event::ObjectEvent;
+use brigade::event::{ObjectEvent, ObjectKey};
 use brigade::ledger::{Answer, Change, Claims, Documents, End, Ending, LedgerError, Standing, States, Terms, standing};
 use brigade::storage::{ErrorKind, Head, Location, Nonces, ObjectMeta, Store, StoreError};
 use brigade::verdict::{Outcome, Reason, Verdict};
@@ -80,7 +80,7 @@ impl Dedupe {
         // Before the ledger is asked, so that the lease, which begins at S3's answer, ends later still.
         let terms = Terms { owner: &owner, lease: deadline.until_the_end() + LONGEST_REQUEST + SLACK };
         let changes: Vec<&Change> = leaders.iter().map(|(_, change)| *change).collect();
-        let looks = Looks { store: self.store.as_ref(), leaders: &leaders };
+        let looks = Looks { store: self.store.as_ref(), input: &self.config.common.input, leaders: &leaders };
         let answers = self.claims.claim(&changes, &looks, terms).await;
         let mut led: Vec<Led<'a>> = leaders
             .iter()
@@ -233,6 +233,7 @@ fn follow(place: Place, led: &[Led<'_>], plans_only: bool) -> Outcome {
 /// Looks at the objects of a batch's leaders.
 struct Looks<'a> {
     store: &'a dyn Store,
+    input: &'a [Span],
     leaders: &'a [(&'a ObjectEvent, &'a Change)],
 }
 
@@ -244,7 +245,12 @@ impl States for Looks<'_> {
                 if let Some(region) = &event.region {
                     self.store.hint_region(&event.bucket, region);
                 }
-                Ok(standing(event, object(self.store, event).await?.as_ref()))
+                match self.object(event).await {
+                    Ok(object) => Ok(standing(event, object.as_ref())),
+                    // Under a customer's key nobody here can ever tell: forward it.
+                    Err(error) if error.kind == ErrorKind::CustomerKey => Ok(Standing::Current),
+                    Err(error) => Err(error),
+                }
             }
             // Tags and the like leave nothing behind by which an older one could be told: forward it.
             _ => Ok(Standing::Current),
@@ -252,16 +258,19 @@ impl States for Looks<'_> {
     }
 }
 
-/// The object as it is now, under either reading of its key.
-async fn object(store: &dyn Store, event: &ObjectEvent) -> Result<Option<ObjectMeta>, StoreError> {
-    for key in std::iter::once(&event.key).chain(&event.other_key) {
-        match store.head(&Location::new(event.bucket.clone(), key.clone()), Head::default()).await {
-            Ok(meta) => return Ok(Some(meta)),
-            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::DeleteMarker) => {}
-            Err(error) => return Err(error),
+impl Looks<'_> {
+    /// The object as it is now, under either reading of its key, where the function takes that.
+    async fn object(&self, event: &ObjectEvent) -> Result<Option<ObjectMeta>, StoreError> {
+        let taken = |key: &&ObjectKey| self.input.iter().any(|span| span.contains(&event.bucket, key));
+        for key in std::iter::once(&event.key).chain(&event.other_key).filter(taken) {
+            match self.store.head(&Location::new(event.bucket.clone(), key.clone()), Head::default()).await {
+                Ok(meta) => return Ok(Some(meta)),
+                Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::DeleteMarker) => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(None)
     }
-    Ok(None)
 }
 
 #[async_trait]

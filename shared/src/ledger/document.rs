@@ -133,10 +133,14 @@ impl Documents {
         Ok(Seen { value: Some(value), date, etag: Some(etag), nonce: Some(nonce) })
     }
 
-    /// PutObject under the condition that there is no such document, without a look before.
+    /// PutObject under the condition that there is no such document, without a look before. `Ok`: it is there, this one or
+    /// another's. Where another's write was still under way, nothing is there yet, and that is an error.
     pub async fn create<T: Stored>(&self, at: &Location, value: T) -> Result<Replaced<T>, LedgerError> {
         let absent = Seen { value: None, date: OffsetDateTime::UNIX_EPOCH, etag: None, nonce: None };
-        self.replace(at, &absent, value).await
+        match self.replace(at, &absent, value).await? {
+            Replaced::Contended(now) if now.value.is_none() => Err(LedgerError::Contended { place: at.to_string() }),
+            replaced => Ok(replaced),
+        }
     }
 
     /// PutObject under the condition that the document is still what was `seen`: `If-Match`, or `If-None-Match: *` where

@@ -16,13 +16,20 @@ const SLACK: Duration = Duration::seconds(2);
 pub fn standing(event: &ObjectEvent, object: Option<&ObjectMeta>) -> Standing {
     let current = match object {
         None => event.kind.is_removed(),
-        Some(_) if event.kind.is_removed() => false,
+        Some(_) if event.kind.is_removed() => removes_one_version(event),
         Some(object) => match (version(event.version_id.as_deref()), version(object.version_id.as_deref())) {
             (Some(told), Some(found)) => told == found,
             _ => event.etag.as_ref() == Some(&object.etag) && !was_written_after(event, object),
         },
     };
     if current { Standing::Current } else { Standing::Overtaken }
+}
+
+/// A version, or a delete marker, went for good: whatever is current now, nothing can have overtaken that.
+///
+/// Source: S3 user guide, "Deleting object versions from a versioning-enabled bucket".
+fn removes_one_version(event: &ObjectEvent) -> bool {
+    version(event.version_id.as_deref()).is_some() && !event.kind.as_str().ends_with(":DeleteMarkerCreated")
 }
 
 /// The null version is overwritten in place, so it identifies nothing.
@@ -79,6 +86,7 @@ mod tests {
     #[test]
     fn the_state_tells_who_was_overtaken() {
         let (put, removed, expired) = ("ObjectCreated:Put", "ObjectRemoved:Delete", "LifecycleExpiration:Delete");
+        let marker = "ObjectRemoved:DeleteMarkerCreated";
         let rows = [
             ("a put, and its bytes are there", event(put, None), Some(object("e1", None, 9)), true),
             ("an upload that began long ago", event(put, None), Some(object("e1", None, -900)), true),
@@ -90,6 +98,10 @@ mod tests {
             ("the null version by its bytes", event(put, Some("null")), Some(object("e1", Some("null"), 9)), true),
             ("a removal, and nothing is there", event(removed, None), None, true),
             ("an expiry, and nothing is there", event(expired, None), None, true),
+            ("an older version went for good", event(expired, Some("v1")), Some(object("e1", Some("v2"), 9)), true),
+            ("a delete marker went", event(removed, Some("m1")), Some(object("e1", Some("v2"), 9)), true),
+            ("a delete marker was made, and it is back", event(marker, Some("m1")), Some(object("e1", Some("v2"), 9)), false),
+            ("the null version went, and it is back", event(removed, Some("null")), Some(object("e1", None, 9)), false),
             ("a removal, and it is back", event(removed, None), Some(object("e1", None, 9)), false),
         ];
         for (situation, event, object, current) in rows {

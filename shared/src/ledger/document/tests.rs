@@ -172,6 +172,17 @@ async fn an_update_gives_up_when_others_are_always_first() {
 }
 
 #[tokio::test]
+async fn what_is_not_there_yet_is_not_taken_for_made_by_another() {
+    // 409: another's write is under way, and has made nothing so far.
+    let (documents, _) = documents(vec![Fate::Refused(ErrorKind::Conflict)]);
+    let created = documents.create(&at(), names(&["a"])).await;
+    assert!(matches!(created, Err(LedgerError::Contended { .. })), "{created:?}");
+    written(documents.create(&at(), names(&["a"])).await.unwrap());
+    let again = documents.create(&at(), names(&["b"])).await.unwrap();
+    assert!(matches!(again, Replaced::Contended(seen) if seen.value == Some(names(&["a"]))), "another's is one, too");
+}
+
+#[tokio::test]
 async fn the_date_is_that_of_the_stores_clock() {
     let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
     let store = EmbeddedStore::new().with_clock(Arc::new(move || now + time::Duration::milliseconds(900)));
