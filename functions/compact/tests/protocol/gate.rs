@@ -1,6 +1,7 @@
 //! The scheduler's hold on a worker: it stops before and after every request's effect, until it is let through.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use brigade::storage::faulty::Pause;
 use futures::FutureExt;
@@ -20,6 +21,15 @@ struct Inner {
 struct State {
     waiting: Vec<oneshot::Sender<()>>,
     finished: bool,
+}
+
+/// Some of the paused clock's time, for a moment of real time.
+///
+/// While a thread of any worker makes a part, Tokio doesn't move the paused clock on by itself; and the thread may wait for
+/// its worker, which stands at its gate. Whoever steps aside for a few milliseconds meanwhile would do so for ever.
+async fn time_passes() {
+    let _ = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(1))).await;
+    tokio::time::advance(Duration::from_millis(20)).await;
 }
 
 impl Gate {
@@ -61,7 +71,11 @@ impl Gate {
                     return;
                 }
             }
-            self.0.changed.notified().await;
+            tokio::select! {
+                biased;
+                () = self.0.changed.notified() => {}
+                () = time_passes() => {}
+            }
         }
     }
 
