@@ -152,9 +152,9 @@ def queries(table, truth):
 def in_s3(work, table, endpoint):
     import boto3
 
-    environment = dict(os.environ, AWS_ENDPOINT_URL=endpoint, AWS_REGION="us-east-1", AWS_ACCESS_KEY_ID="local",
-                       AWS_SECRET_ACCESS_KEY="local")
-    s3 = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="local", aws_secret_access_key="local")
+    environment = dict(os.environ, AWS_ENDPOINT_URL=endpoint, AWS_REGION="us-east-1", AWS_ACCESS_KEY_ID="test",
+                       AWS_SECRET_ACCESS_KEY="test")
+    s3 = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     for bucket in ("client-logs", "client-tables"):
         s3.create_bucket(Bucket=bucket)
     for file in sorted((work / "logs").iterdir()):

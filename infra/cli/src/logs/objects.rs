@@ -9,7 +9,7 @@ use brigade::storage::{Body, Condition, ErrorKind, Get, List, Location, PutOptio
 use brigade_compact::{Part, PartName, Sink, Table};
 use bytes::{Buf, Bytes};
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, Fuse};
 use tokio::runtime::Runtime;
 
 use super::inputs::{Input, Place, fits};
@@ -106,13 +106,14 @@ impl Bodies {
     pub(super) fn next(&mut self) -> io::Result<impl Read + use<>> {
         let body = self.connection.runtime.block_on(self.bodies.next());
         let body = body.ok_or(io::ErrorKind::UnexpectedEof)?.map_err(io::Error::other)?;
-        Ok(BodyReader { connection: Arc::clone(&self.connection), body, chunk: Bytes::new() })
+        Ok(BodyReader { connection: Arc::clone(&self.connection), body: body.fuse(), chunk: Bytes::new() })
     }
 }
 
 struct BodyReader {
     connection: Arc<Connection>,
-    body: Body,
+    /// A reader may be asked again after its end.
+    body: Fuse<Body>,
     chunk: Bytes,
 }
 
