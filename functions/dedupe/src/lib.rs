@@ -1,6 +1,6 @@
 //! From the raw event stream of a bucket to a clean one: each change once, newest wins, on S3 alone.
 //!
-//! A batch is arranged by keys ([`arrange`]), its newest changes are claimed in the ledger ([`brigade::ledger`]) with one
+//! A batch is arranged by keys (`arrange`), its newest changes are claimed in the ledger ([`brigade::ledger`]) with one
 //! conditional write for each shard, forwarded, and the claims are ended with another one.
 
 mod arrange;
