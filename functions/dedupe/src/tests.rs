@@ -234,9 +234,10 @@ async fn an_object_under_a_customers_key_can_not_be_judged_and_is_forwarded() {
     let at = Location::new(BucketName::new("photos"), ObjectKey::new("a").unwrap());
     world.store.refuse(&at, ErrorKind::CustomerKey);
     let other = ObjectEvent { sequencer: Sequencer::new("617f08299329d189"), etag: Some("stale".to_owned()), ..event("a", 1) };
-    assert_eq!(world.deliver(&[other.clone()]).await, ["done"]);
+    let other = [other];
+    assert_eq!(world.deliver(&other).await, ["done"]);
     assert_eq!(world.store.fired().refused, 1, "it was looked at");
-    assert_eq!(world.deliver(&[other]).await, ["skip duplicate"]);
+    assert_eq!(world.deliver(&other).await, ["skip duplicate"]);
 }
 
 #[tokio::test]
