@@ -2,23 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use brigade::budget::Held;
 use brigade::ledger::Seen;
 use brigade::storage::{Condition, ErrorKind, Location, PutOptions, StoreError};
 use brigade::verdict::{Reason, Verdict};
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use tokio::sync::mpsc;
 
 use super::Pass;
 use super::fetch::Fetched;
-use crate::product::{Made, Making, Output, Unmade};
+use super::work::Work;
+use crate::product::{Made, Output};
 use crate::protocol::claim;
 use crate::protocol::shard::{Batch, Shard};
 
-/// Inputs that are fetched and wait for the processor.
-const AHEAD: usize = 8;
 /// Outputs that are written at once.
 const PUTS_AT_ONCE: usize = 4;
 /// Of one output; what stands in the way is another's write of the same name, or a lost reply.
@@ -67,19 +63,24 @@ impl Pass<'_> {
 
     /// Reads all inputs, so many at once, while what has arrived is worked on by another thread.
     async fn read(&self, shard: &Shard, batch: &Batch) -> Result<(Inputs, Made), Verdict> {
-        let making = self.product.begin(&batch.id).map_err(|unmade| unmade_verdict(&unmade))?;
-        let (sender, receiver) = mpsc::channel::<(Location, Bytes, Held)>(AHEAD);
-        // It ends by itself when the sender goes, also where this future is dropped: it sends no request.
-        let work = tokio::task::spawn_blocking(move || make(making, receiver));
+        let mut work = Work::begin(self.product, &batch.id)?;
         let fetches: Vec<BoxFuture<'_, _>> = batch.inputs.iter().map(|name| self.fetch_one(shard, name).boxed()).collect();
         let mut fetches = stream::iter(fetches).buffer_unordered(self.engine.fetches);
         let mut inputs = Inputs::default();
-        while let Some((name, at, fetched)) = fetches.next().await {
+        loop {
+            let fetched = tokio::select! {
+                biased;
+                done = work.step(), if work.is_busy() => {
+                    done?;
+                    continue;
+                }
+                fetched = fetches.next(), if !work.is_full() => fetched,
+            };
+            let Some((name, at, fetched)) = fetched else { break };
             match (fetched, at) {
                 (Fetched::Body(bytes, held), Some(at)) => {
                     inputs.read.insert(name);
-                    // A receiver that is gone has failed, and says so below.
-                    let _ = sender.send((at, bytes, held)).await;
+                    work.add(at, bytes, held);
                 }
                 (Fetched::Body(..) | Fetched::Gone, _) => {
                     inputs.left_out.insert(name, Verdict::skip("gone", "the log object does not exist"));
@@ -90,9 +91,7 @@ impl Pass<'_> {
                 }
             }
         }
-        drop(sender);
-        let made = work.await.map_err(|panic| Verdict::retry("panic", panic.to_string()))?;
-        Ok((inputs, made.map_err(|unmade| unmade_verdict(&unmade))?))
+        Ok((inputs, work.finish().await?))
     }
 
     async fn fetch_one(&self, shard: &Shard, name: &str) -> (String, Option<Location>, Fetched) {
@@ -161,22 +160,10 @@ impl Pass<'_> {
     }
 }
 
-/// The processor's part, on a thread of its own.
-fn make(mut making: Box<dyn Making>, mut inputs: mpsc::Receiver<(Location, Bytes, Held)>) -> Result<Made, Unmade> {
-    while let Some((at, bytes, _held)) = inputs.blocking_recv() {
-        making.add(&at, &bytes)?;
-    }
-    making.finish()
-}
-
 /// Somebody may have published a part of the batch: it waits for the input, and so does whoever brings one of its inputs.
 fn waits_for(input: &Verdict) -> Verdict {
     match input {
         Verdict::Retry(..) => input.clone(),
         other => Verdict::Retry(other.reason().cloned().unwrap_or_else(|| Reason::new("not-read", "an input")), None),
     }
-}
-
-fn unmade_verdict(unmade: &Unmade) -> Verdict {
-    Verdict::retry("not-made", unmade.to_string())
 }
