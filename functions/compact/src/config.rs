@@ -7,6 +7,7 @@ use crate::columns::Columns;
 use crate::partition::Interval;
 use crate::places::Places;
 use crate::protocol::claim::Limits;
+use crate::protocol::way::Way;
 use crate::run::{After, Flush};
 
 const OUTPUT: Variable = Variable {
@@ -119,6 +120,12 @@ impl Config {
             after: after?,
             columns: columns?,
         })
+    }
+
+    /// How lines are published now.
+    pub fn way(&self) -> Way {
+        let table = self.places.table().to_string();
+        Way::Published { table, partition: self.interval, columns: self.columns.clone() }
     }
 
     /// The bound on what log objects in flight hold together. A quarter is for the parts, which are made in memory.

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 
 use super::batch::Published;
 use super::{After, Engine};
-use crate::product::Product;
+use crate::product::Products;
 use crate::protocol::claim::{self, Claimant, Claimed, Limits, Standing};
 use crate::protocol::shard::{Batch, Shard};
+use crate::protocol::way::Way;
 
 /// A lease outlives its holder: the longest attempt of a request (60 s), and clocks that differ.
 const SLACK: Duration = Duration::from_secs(75);
@@ -35,7 +36,9 @@ pub(crate) struct Pass<'a> {
     pub(crate) bucket: &'a BucketName,
     pub(crate) stem: &'a str,
     pub(crate) limits: Limits,
-    pub(crate) product: &'a dyn Product,
+    /// Of a fresh batch.
+    pub(crate) way: Way,
+    pub(crate) products: &'a Products,
     pub(crate) after: After,
     pub(crate) deadline: Deadline,
 }
@@ -78,12 +81,12 @@ impl Pass<'_> {
         seen: Option<Seen<Shard>>,
     ) -> Result<(Claimed, Seen<Shard>), Verdict> {
         let lease = self.deadline.left() + Deadline::RESERVE + SLACK;
-        let claimant = Claimant { owner, lease, limits: self.limits, tried };
+        let claimant = Claimant { owner, lease, limits: self.limits, way: &self.way, tried };
         let step = |shard: Option<&Shard>, date| claim::claim(shard, (self.bucket, self.stem), wanted, &claimant, date);
         let updated = self.engine.documents.update(&self.document, seen, step).await.map_err(|error| error.verdict())?;
         match updated.answer {
             Some(claimed) => Ok((claimed, updated.seen)),
-            None => Err(Verdict::retry("contended", format!("{} is written by too many", self.document))),
+            None => Err(self.contended()),
         }
     }
 
@@ -127,6 +130,7 @@ impl Pass<'_> {
         let off = if done.is_empty() { Ok(()) } else { self.see_off(&done).await };
         for (name, standing) in standings {
             let verdict = match (standing, &off) {
+                (Standing::SetAside(reason), _) => Verdict::skip("set-aside", reason),
                 (Standing::Done, Ok(())) => Verdict::skip("duplicate", "its lines are published"),
                 (Standing::Done, Err(verdict)) => verdict.clone(),
                 (Standing::Open { until }, _) => {
@@ -140,18 +144,19 @@ impl Pass<'_> {
         ends
     }
 
+    pub(super) fn contended(&self) -> Verdict {
+        Verdict::retry("contended", format!("{} is written by too many", self.document))
+    }
+
     /// A bucket that logs into itself makes a log object for each one that is read here, for ever.
     fn warn(&self, published: &Published) {
-        if published.made.sources.contains(self.bucket.as_str()) {
-            self.engine.warn_of_itself(self.bucket);
-        }
+        published.made.into_itself.iter().for_each(|bucket| self.engine.warn_of_itself(bucket));
     }
 }
 
 impl Published {
     fn end(&self, name: &str, off: Option<&Verdict>) -> Verdict {
-        let other = self.given_back.get(name).or_else(|| self.left_out.get(name));
-        other.or(off).cloned().unwrap_or(Verdict::Done)
+        self.others.get(name).or(off).cloned().unwrap_or(Verdict::Done)
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
