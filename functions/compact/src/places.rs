@@ -19,10 +19,7 @@ pub struct Places {
 impl Places {
     /// The table at `output` (a slash at its end is added where there is none), and the function's part of `state`.
     pub fn new(output: &Place, state: &Place) -> Self {
-        let folder = state.prefix.trim_end_matches('/');
-        let slash = if folder.is_empty() { "" } else { "/" };
-        let state = Place { bucket: state.bucket.clone(), prefix: format!("{folder}{slash}{STATE}") };
-        Self { table: beside(output, "/"), rejects: beside(output, "_rejects/"), state }
+        Self { table: beside(output, "/"), rejects: beside(output, "_rejects/"), state: state.folder(STATE) }
     }
 
     /// The same state, and the table at `output`.
@@ -41,12 +38,8 @@ impl Places {
             return Some("names a bucket alone; a table needs a prefix, beside which its rejects lie".to_owned());
         }
         let written = [(&self.table, ".parquet"), (&self.rejects, ".parquet"), (&self.state, "")];
-        for (place, tail) in written {
-            if let Some(span) = input.iter().find(|span| span.may_contain(&place.bucket, &place.prefix, tail)) {
-                return Some(format!(
-                    "{place} could match BRIGADE_INPUT's {span}: the function would trigger itself; use another bucket or prefix"
-                ));
-            }
+        if let Some(problem) = written.iter().find_map(|(place, tail)| place.refusal(input, tail)) {
+            return Some(problem);
         }
         let meet = |one: &Place, other: &Place| {
             one.bucket == other.bucket && (one.prefix.starts_with(&other.prefix) || other.prefix.starts_with(&one.prefix))

@@ -188,6 +188,8 @@ fn what_does_not_fit_is_rejected_with_its_reason() {
         (with(r#""GET /k" 2000 - 1 57 3 4 "-" "ua""#), BadStatus),
         (with(r#""GET /k" 2x0 - 1 57 3 4 "-" "ua""#), BadStatus),
         (with(r#""GET /k" OK - 1 57 3 4 "-" "ua""#), BadStatus),
+        // An old record ends in a `-` that another quote stands before.
+        (format!(r#"{HEAD} OP k "GET /k" 20x - 1 57 3 4 "-" "ua" -"#), BadStatus),
         (with(r#""GET /k" 200 - x 57 3 4 "-" "ua""#), BadNumber),
         (with(r#""GET /k" 200 - 1 5.7 3 4 "-" "ua""#), BadNumber),
         (with(r#""GET /k" 200 - 1 57 -3 4 "-" "ua""#), BadNumber),

@@ -81,6 +81,12 @@ pub(crate) enum Unmade {
     /// A newer version wrote an input.
     #[error("{0}: {1}")]
     Newer(Location, String),
+    /// The thread that made them has failed.
+    #[error("{0}")]
+    Panic(#[from] tokio::task::JoinError),
+    /// It was told before why not.
+    #[error("an input could not be added")]
+    Before,
     /// A batch's way names no place.
     #[error("a table's place: {0}")]
     Place(String),

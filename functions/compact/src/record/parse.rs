@@ -155,22 +155,33 @@ fn request(rest: &[u8]) -> Result<(Option<&[u8]>, Response<'_>), Reject> {
         let Some(after) = after.strip_prefix(b"\" ") else { continue };
         match response(after) {
             Ok(response) => return Ok((quoted(uri), response)),
-            // The quote that a status follows is the most likely one to have been meant.
-            Err(reject) if matches!(failure, Reject::OpenRequestUri | Reject::BadStatus) => failure = reject,
+            // The quote that a status follows is the most likely one to have been meant, and then the first one.
+            Err(reject) if failure == Reject::OpenRequestUri || (failure == Reject::BadStatus && begins_with_status(after)) => {
+                failure = reject;
+            }
             Err(_) => {}
         }
     }
     Err(failure)
 }
 
-fn response(mut rest: &[u8]) -> Result<Response<'_>, Reject> {
-    let status = match token(&mut rest)? {
-        b"-" => None,
+fn begins_with_status(mut rest: &[u8]) -> bool {
+    token(&mut rest).and_then(status).is_ok()
+}
+
+/// `-` or three digits.
+fn status(text: &[u8]) -> Result<Option<i32>, Reject> {
+    match text {
+        b"-" => Ok(None),
         [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
-            Some(i32::from(a - b'0') * 100 + i32::from(b - b'0') * 10 + i32::from(c - b'0'))
+            Ok(Some(i32::from(a - b'0') * 100 + i32::from(b - b'0') * 10 + i32::from(c - b'0')))
         }
-        _ => return Err(Reject::BadStatus),
-    };
+        _ => Err(Reject::BadStatus),
+    }
+}
+
+fn response(mut rest: &[u8]) -> Result<Response<'_>, Reject> {
+    let status = status(token(&mut rest)?)?;
     let error = word(&mut rest)?;
     let mut numbers = [None; 4];
     for number in &mut numbers {

@@ -2,23 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use brigade::budget::Held;
 use brigade::ledger::Seen;
 use brigade::storage::{Condition, ErrorKind, Location, PutOptions, StoreError};
 use brigade::verdict::{Reason, Verdict};
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use tokio::sync::mpsc;
 
 use super::Pass;
 use super::fetch::Fetched;
-use crate::product::{Made, Making, Output, Unmade};
+use super::work::Work;
+use crate::product::{Made, Output, Unmade};
 use crate::protocol::claim::{self, Begun};
 use crate::protocol::shard::{Batch, Shard};
 
-/// Inputs that are fetched and wait for the processor.
-const AHEAD: usize = 8;
 /// Outputs that are written at once.
 const PUTS_AT_ONCE: usize = 4;
 /// Of one output; what stands in the way is another's write of the same name, or a lost reply.
@@ -105,22 +101,25 @@ impl Pass<'_> {
     /// Reads all inputs but those that are `wrong`, so many at once, while what has arrived is worked on by another thread.
     async fn read(&self, shard: &Shard, batch: &Batch, wrong: &BTreeMap<String, Wrong>) -> Result<(Inputs, Made), Unread> {
         let way = batch.way.as_ref().unwrap_or(&self.way);
-        let making = self.products.begin(way, &batch.id).map_err(|unmade| Unread::Failed(unmade_verdict(&unmade)))?;
-        let (sender, receiver) = mpsc::channel::<(Location, Bytes, Held)>(AHEAD);
-        // It ends by itself when the sender goes, also where this future is dropped: it sends no request.
-        let work = tokio::task::spawn_blocking(move || make(making, receiver));
+        let mut work = Work::new(self.products.begin(way, &batch.id).map_err(|unmade| self.unread(unmade))?);
         let wanted = batch.inputs.iter().filter(|name| !wrong.contains_key(*name));
         let fetches: Vec<BoxFuture<'_, _>> = wanted.map(|name| self.fetch_one(shard, name).boxed()).collect();
         let mut fetches = stream::iter(fetches).buffer_unordered(self.engine.fetches);
         let mut inputs = Inputs::default();
-        while let Some((name, at, fetched)) = fetches.next().await {
+        loop {
+            let fetched = tokio::select! {
+                biased;
+                done = work.step(), if work.is_busy() => {
+                    done.map_err(|unmade| self.unread(unmade))?;
+                    continue;
+                }
+                fetched = fetches.next(), if !work.is_full() => fetched,
+            };
+            let Some((name, at, fetched)) = fetched else { break };
             match (fetched, at) {
                 (Fetched::Body(bytes, held), Some(at)) => {
                     inputs.read.insert(name);
-                    if sender.send((at, bytes, held)).await.is_err() {
-                        // The other side has failed, and says below why.
-                        break;
-                    }
+                    work.add(at, bytes, held);
                 }
                 (Fetched::Body(..) | Fetched::Gone, _) => {
                     inputs.left_out.insert(name, Verdict::skip("gone", "the log object does not exist"));
@@ -131,22 +130,22 @@ impl Pass<'_> {
                 }
             }
         }
-        drop((sender, fetches));
-        let made = work.await.map_err(|panic| Unread::Failed(Verdict::retry("panic", panic.to_string())))?;
-        match made {
-            Ok(made) => Ok((inputs, made)),
-            Err(Unmade::Damaged(at, reason)) => Err(Unread::Input(self.name_of(&at), Wrong::Damaged(reason))),
-            Err(Unmade::Newer(at, reason)) => {
-                let verdict = Verdict::retry("newer", format!("{at}: {reason}"));
-                Err(Unread::Input(self.name_of(&at), Wrong::Failed(verdict)))
-            }
-            Err(unmade) => Err(Unread::Failed(unmade_verdict(&unmade))),
-        }
+        let made = work.finish().await.map_err(|unmade| self.unread(unmade))?;
+        Ok((inputs, made))
     }
 
-    fn name_of(&self, at: &Location) -> String {
-        let key = at.key.as_str();
-        key.strip_prefix(self.stem).unwrap_or(key).to_owned()
+    fn unread(&self, unmade: Unmade) -> Unread {
+        let name = |at: &Location| {
+            let key = at.key.as_str();
+            key.strip_prefix(self.stem).unwrap_or(key).to_owned()
+        };
+        let text = unmade.to_string();
+        match unmade {
+            Unmade::Damaged(at, reason) => Unread::Input(name(&at), Wrong::Damaged(reason)),
+            Unmade::Newer(at, _) => Unread::Input(name(&at), Wrong::Failed(Verdict::retry("newer", text))),
+            Unmade::Panic(_) => Unread::Failed(Verdict::retry("panic", text)),
+            _ => Unread::Failed(Verdict::retry("not-made", text)),
+        }
     }
 
     async fn fetch_one(&self, shard: &Shard, name: &str) -> (String, Option<Location>, Fetched) {
@@ -225,14 +224,6 @@ impl Pass<'_> {
     }
 }
 
-/// The processor's part, on a thread of its own.
-fn make(mut making: Box<dyn Making>, mut inputs: mpsc::Receiver<(Location, Bytes, Held)>) -> Result<Made, Unmade> {
-    while let Some((at, bytes, _held)) = inputs.blocking_recv() {
-        making.add(&at, &bytes)?;
-    }
-    making.finish()
-}
-
 /// Somebody may have published a part of the batch: it waits for the input, and so does whoever brings one of its inputs.
 fn waits_for(failed: &BTreeMap<String, Verdict>) -> Verdict {
     match failed.values().next() {
@@ -242,8 +233,4 @@ fn waits_for(failed: &BTreeMap<String, Verdict>) -> Verdict {
             Verdict::Retry(reason.unwrap_or_else(|| Reason::new("not-read", "an input")), None)
         }
     }
-}
-
-fn unmade_verdict(unmade: &Unmade) -> Verdict {
-    Verdict::retry("not-made", unmade.to_string())
 }

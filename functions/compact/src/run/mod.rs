@@ -7,6 +7,7 @@ mod forget;
 mod pass;
 mod publish;
 mod windows;
+mod work;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -97,6 +97,21 @@ async fn raw_delivery_drops_more_than_ten_attributes_unless_a_dead_letter_queue_
 }
 
 #[tokio::test]
+async fn what_a_queue_that_is_gone_should_have_had_is_in_the_dead_letter_queue() {
+    let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}"#;
+    for raw in ["true", "false"] {
+        let w = world([("RawMessageDelivery", raw), ("RedrivePolicy", redrive)]);
+        let subscription = w.topics.subscriptions(None).unwrap().remove(0);
+        assert_eq!(subscription.attributes("000000000000")["RedrivePolicy"], redrive);
+        w.queues.create("dead", &BTreeMap::new()).unwrap();
+        w.queues.delete_queue("q").unwrap();
+        w.topics.publish(&w.topic, "kept", BTreeMap::new(), None).unwrap();
+        assert_eq!((w.topics.counts().dead_lettered, w.topics.counts().failed), (1, 0));
+        assert!(next(&w.queues, "dead").await.unwrap().body.contains("kept"));
+    }
+}
+
+#[tokio::test]
 async fn a_filter_policy_keeps_messages_back() {
     let w = world([
         ("FilterPolicyScope", "MessageBody"),
@@ -164,7 +179,16 @@ fn what_is_refused() {
         assert!(matches!(w.topics.publish(&w.topic, message, none.clone(), subject), Err(SnsError::InvalidParameter(_))));
     }
     let subscription = w.topics.subscriptions(None).unwrap().remove(0).arn;
-    for (name, value) in [("RawMessageDelivery", "yes"), ("FilterPolicy", "[]"), ("Nonsense", "1")] {
+    let topic = format!(r#"{{"deadLetterTargetArn":"{}"}}"#, w.topic);
+    let refused = [
+        ("RawMessageDelivery", "yes"),
+        ("FilterPolicy", "[]"),
+        ("RedrivePolicy", "[]"),
+        ("RedrivePolicy", "{}"),
+        ("RedrivePolicy", &topic),
+        ("Nonsense", "1"),
+    ];
+    for (name, value) in refused {
         assert!(w.topics.set_subscription_attribute(&subscription, name, value).is_err(), "{name}");
     }
     assert!(w.topics.create("bad name").is_err());
