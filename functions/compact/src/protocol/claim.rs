@@ -330,7 +330,7 @@ mod tests {
     fn a_batch_keeps_the_way_in_which_it_was_begun() {
         let claimed = |open: Batch| match step(Some(&shard("", &[open])), "a", "me", &[], 200) {
             Step::Write(shard, Claimed::Work(batch)) => {
-                assert_eq!(shard.open, [batch.clone()]);
+                assert_eq!(shard.open, std::slice::from_ref(&batch));
                 batch.way
             }
             other => panic!("{other:?}"),
