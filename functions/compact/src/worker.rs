@@ -24,7 +24,7 @@ use crate::protocol::shard::Shard;
 use crate::protocol::way::Way;
 use crate::run::{After, Ends, Engine, Flush, Pass, window};
 
-/// Shards that are worked on at once: each has a batch in flight.
+/// Shards that are worked on at once: each has a batch in flight, if all of them fit into the memory together.
 const SHARDS_AT_ONCE: usize = 4;
 /// A ledger document holds the names of all log objects of its source and hour: 320,000 of them in this many bytes.
 const DOCUMENT_BYTES: u64 = 8 << 20;
@@ -56,6 +56,7 @@ impl Compact {
             store,
             documents,
             memory: config.memory(),
+            batches: config.batches(),
             fetches: config.common.concurrency,
             encryption: config.common.encryption.clone(),
             pace: Pace::new(),
@@ -96,6 +97,7 @@ impl Compact {
             bucket: &group.bucket,
             stem: &group.stem,
             limits: self.of_logs,
+            swell: 1,
             way,
             products: &self.products,
             after: self.after,

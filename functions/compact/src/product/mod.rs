@@ -29,13 +29,14 @@ impl Products {
         Self { places }
     }
 
-    /// Begins with the batch of this name.
-    pub(crate) fn begin(&self, way: &Way, batch: &str) -> Result<Box<dyn Making>, Unmade> {
+    /// Begins with the batch of this name. `rows` are the bytes of rows that may wait until its end.
+    pub(crate) fn begin(&self, way: &Way, batch: &str, rows: usize) -> Result<Box<dyn Making>, Unmade> {
         match way {
             Way::Collected { window } => Ok(Box::new(Collecting::new(&self.places, window, batch)?)),
             Way::Published { table, partition, columns } => {
                 let places = self.places.with_table(&Place::parse(table).map_err(Unmade::Place)?);
-                let settings = Settings { columns: columns.clone(), interval: *partition, ..Settings::default() };
+                let (columns, interval) = (columns.clone(), *partition);
+                let settings = Settings { columns, interval, memory: rows, ..Settings::default() };
                 Ok(Box::new(Parting::new(places, settings, batch)?))
             }
         }

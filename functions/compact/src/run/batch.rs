@@ -101,7 +101,7 @@ impl Pass<'_> {
     /// Reads all inputs but those that are `wrong`, so many at once, while what has arrived is worked on by another thread.
     async fn read(&self, shard: &Shard, batch: &Batch, wrong: &BTreeMap<String, Wrong>) -> Result<(Inputs, Made), Unread> {
         let way = batch.way.as_ref().unwrap_or(&self.way);
-        let mut work = Work::new(self.products.begin(way, &batch.id).map_err(|unmade| self.unread(unmade))?);
+        let mut work = Work::new(self.products.begin(way, &batch.id, self.rows(batch)).map_err(|unmade| self.unread(unmade))?);
         let wanted = batch.inputs.iter().filter(|name| !wrong.contains_key(*name));
         let fetches: Vec<BoxFuture<'_, _>> = wanted.map(|name| self.fetch_one(shard, name).boxed()).collect();
         let mut fetches = stream::iter(fetches).buffer_unordered(self.engine.fetches);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use brigade::budget::Deadline;
+use brigade::budget::{Deadline, Held};
 use brigade::event::BucketName;
 use brigade::ledger::Seen;
 use brigade::storage::Location;
@@ -16,6 +16,7 @@ use crate::product::Products;
 use crate::protocol::claim::{self, Claimant, Claimed, Limits, Standing};
 use crate::protocol::shard::{Batch, Shard};
 use crate::protocol::way::Way;
+use crate::room::weight;
 
 /// A lease outlives its holder: the longest attempt of a request (60 s), and clocks that differ.
 const SLACK: Duration = Duration::from_secs(75);
@@ -24,6 +25,9 @@ const LONGEST_WAIT: i64 = 300;
 
 /// No batch is claimed with less time to work on it: its inputs would wait for the lease in vain.
 const LEAST_TIME: Duration = Deadline::RESERVE.saturating_mul(2);
+
+/// Rows of small log objects take more than their text; what a batch needs in any case covers that.
+const LEAST_ROWS: u64 = 4 << 20;
 
 /// The end of each input, by name.
 pub(crate) type Ends = BTreeMap<String, Outcome>;
@@ -36,6 +40,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) bucket: &'a BucketName,
     pub(crate) stem: &'a str,
     pub(crate) limits: Limits,
+    /// Bytes of text that one byte of an input makes.
+    pub(crate) swell: u64,
     /// Of a fresh batch.
     pub(crate) way: Way,
     pub(crate) products: &'a Products,
@@ -59,18 +65,52 @@ impl Pass<'_> {
             }
             let needed = if tried.is_empty() { LEAST_TIME } else { self.engine.pace.estimate() };
             if needed > self.deadline.left() {
-                return all(ends, left.keys(), &Verdict::retry("unstarted", "no time left in this invocation"));
+                return all(ends, left.keys(), &unstarted());
             }
+            // Before the claim: a batch that waits for memory should not have a lease that runs.
+            let expected = self.limits.bytes.min(left.values().copied().fold(0, u64::saturating_add));
+            let Some(mut room) = self.room(expected).await else { return all(ends, left.keys(), &unstarted()) };
             let claimed = self.claim(&owner, &left, &tried, seen.take()).await;
             match claimed {
                 Err(verdict) => return all(ends, left.keys(), &verdict),
-                Ok((Claimed::Rest(standings), at)) => return self.rest(ends, standings, &at).await,
+                Ok((Claimed::Rest(standings), at)) => {
+                    drop(room);
+                    return self.rest(ends, standings, &at).await;
+                }
                 Ok((Claimed::Work(batch), at)) => {
                     tried.insert(batch.id.clone());
+                    let bytes = self.expected(&batch);
+                    if bytes > expected {
+                        // Another has begun it, or it is one large log object. Who holds nothing can wait for more.
+                        drop(room);
+                        let Some(more) = self.room(bytes).await else { return all(ends, left.keys(), &unstarted()) };
+                        room = more;
+                    }
                     seen = self.work(&batch, at, &left, &mut ends).await;
+                    drop(room);
                 }
             }
         }
+    }
+
+    /// What the batch's inputs hold together. Version 1 didn't tell.
+    fn expected(&self, batch: &Batch) -> u64 {
+        if batch.bytes == 0 { self.limits.bytes } else { batch.bytes }
+    }
+
+    /// The memory for a batch whose inputs have so many bytes, beside what other shards hold; `None`: no time is left to wait.
+    async fn room(&self, bytes: u64) -> Option<Held> {
+        let weight = weight(self.text(bytes));
+        tokio::time::timeout(self.deadline.left(), self.engine.batches.hold(weight)).await.ok()
+    }
+
+    fn text(&self, bytes: u64) -> u64 {
+        bytes.saturating_mul(self.swell)
+    }
+
+    /// Bytes of the rows that a batch may keep until its end: where there are more than was expected, they get out of order.
+    pub(super) fn rows(&self, batch: &Batch) -> usize {
+        usize::try_from(self.text(self.expected(batch)).max(LEAST_ROWS)).unwrap_or(usize::MAX)
     }
 
     async fn claim(
@@ -168,6 +208,10 @@ impl Published {
             ("bytes", self.written),
         ]
     }
+}
+
+fn unstarted() -> Verdict {
+    Verdict::retry("unstarted", "no time left in this invocation")
 }
 
 fn all<'n>(mut ends: Ends, names: impl Iterator<Item = &'n String>, verdict: &Verdict) -> Ends {

@@ -18,6 +18,7 @@ use crate::product::Products;
 use crate::protocol::claim::Limits;
 use crate::protocol::shard::Shard;
 use crate::protocol::way::Way;
+use crate::room::TEXT_OF_BUNDLE;
 
 /// Bundles that are looked at in one run; those of later windows wait for the next.
 const BUNDLES: usize = 50_000;
@@ -59,6 +60,7 @@ impl Engine {
                 bucket: places.state_bucket(),
                 stem: &stem,
                 limits,
+                swell: TEXT_OF_BUNDLE,
                 way: way.clone(),
                 products,
                 after: After::Delete,
