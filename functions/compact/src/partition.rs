@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use brigade::config::choice;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Day, Record, Text, hour};
@@ -21,11 +22,7 @@ pub enum Interval {
 impl Interval {
     /// Parses `day` or `hour`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "day" => Ok(Self::Day),
-            "hour" => Ok(Self::Hour),
-            _ => Err(format!("expected day or hour, not {text:?}")),
-        }
+        choice(text, &[("day", Self::Day), ("hour", Self::Hour)])
     }
 
     fn number(self, seconds: i64) -> i64 {

@@ -12,15 +12,16 @@ pub(crate) const TEXT_OF_PARQUET: u64 = 5;
 /// Bytes of text that one byte of a bundle makes: ZSTD packs logs four to five times.
 pub(crate) const TEXT_OF_BUNDLE: u64 = 5;
 
-/// The bound on what log objects in flight hold together, and the bound on what batches do, in bytes: of a function with `memory`.
+/// The bound on what log objects in flight hold together, and the bound on what batches do, in bytes: of a function with
+/// `memory`.
 pub(crate) fn shares(memory: u64) -> (u64, u64) {
     let free = memory.saturating_sub(PROCESS);
     let inputs = (free / 4).max(LEAST);
     (inputs, free.saturating_sub(inputs).max(LEAST))
 }
 
-/// What a batch of so many bytes of text takes at most, until its parts are written: the rows in their columns (with the room that
-/// vectors have to grow), and beside them a row group that is being encoded and the parts.
+/// What a batch of so many bytes of text takes at most, until its parts are written: the rows in their columns (with the room
+/// that vectors have to grow), and beside them a row group that is being encoded and the parts.
 pub(crate) fn weight(text: u64) -> u64 {
     text.saturating_add(text / 4).saturating_add(FIXED)
 }

@@ -1,10 +1,11 @@
-//! The compare-and-swap steps on a shard: claim, begin to publish, commit, forget. Each finds its own earlier decision in what it is
-//! shown, since a write whose reply was lost may land before the step is asked again.
+//! The compare-and-swap steps on a shard: claim, begin to publish, commit, forget. Each finds its own earlier decision in what
+//! it is shown, since a write whose reply was lost may land before the step is asked again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use brigade::event::BucketName;
+use brigade::hex;
 use brigade::ledger::Step;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -129,7 +130,7 @@ fn standings(shard: &Shard, wanted: &BTreeMap<String, u64>) -> BTreeMap<String, 
 fn name(owner: &str, inputs: &[String]) -> String {
     let digest =
         inputs.iter().fold(Sha256::new().chain_update(owner), |digest, input| digest.chain_update([0]).chain_update(input));
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(digest.finalize().iter().take(16))
 }
 
 /// What comes of the wish to publish a batch.

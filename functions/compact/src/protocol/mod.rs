@@ -23,12 +23,12 @@
 //! - A batch is finished in the [way](way::Way) in which it was begun, which is stored with it. Another partitioning, table or
 //!   choice of columns would publish the same lines under other names, beside what is published.
 //! - An input that can't be read now (403) would keep its batch's other inputs waiting. So it is given back, as long as nothing
-//!   of the batch can be published: no part may have its lines when another batch claims it. That is what step 4 is for. A part is
-//!   PUT only after its mark is durable, the mark is set by the batch's owner alone, and it is set together with giving back: so
-//!   whoever takes over a batch without a mark knows that nobody has sent a PUT for it, nor ever will under the old claim, however
-//!   slow he is or late his requests land. (To list the batch's parts at a take-over instead saves this request, and is
-//!   wrong: a PUT that its dead owner has sent may land after the listing, with the lines of an input that was given back
-//!   then. Only trust in leases would exclude that, and nothing else here trusts them.)
+//!   of the batch can be published: no part may have its lines when another batch claims it. That is what step 4 is for. A
+//!   part is PUT only after its mark is durable, the mark is set by the batch's owner alone, and it is set together with
+//!   giving back: so whoever takes over a batch without a mark knows that nobody has sent a PUT for it, nor ever will under
+//!   the old claim, however slow he is or late his requests land. (To list the batch's parts at a take-over instead saves this
+//!   request, and is wrong: a PUT that its dead owner has sent may land after the listing, with the lines of an input that was
+//!   given back then. Only trust in leases would exclude that, and nothing else here trusts them.)
 //! - An input that nobody can ever read (a bundle that is damaged) is set aside: as with one that is gone, the batch goes on
 //!   without it under its name.
 //!

@@ -1,4 +1,5 @@
-//! A small world for one situation: log objects, the function under some configuration, a clock that is set, a death at a request.
+//! A small world for one situation: log objects, the function under some configuration, a clock that is set, a death at a
+//! request.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
