@@ -8,6 +8,7 @@ use fastrand::Rng;
 use super::error::SnsError;
 use super::publishing::{DeliveryCounts, FunctionSink};
 use super::subscription::{Protocol, Subscription};
+use crate::policy::{Act, admitting, allows};
 use crate::sqs::{Queues, uuid};
 
 /// The most topics, and the most subscriptions of one topic.
@@ -38,6 +39,13 @@ pub(super) struct State {
 pub(super) struct Topic {
     attributes: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
+}
+
+impl Topic {
+    /// Empty where none was set.
+    fn policy(&self) -> &str {
+        self.attributes.get("Policy").map(String::as_str).unwrap_or_default()
+    }
 }
 
 impl std::fmt::Debug for Topics {
@@ -163,7 +171,7 @@ impl Topics {
         Ok(all)
     }
 
-    /// Sets one attribute of a topic; it is kept, not acted upon.
+    /// Sets one attribute of a topic. Of them all, the policy is acted upon.
     ///
     /// # Errors
     /// [`SnsError::NotFound`].
@@ -172,6 +180,33 @@ impl Topics {
         let topic = state.topics.get_mut(topic_arn).ok_or_else(no_topic)?;
         topic.attributes.insert(name.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    /// Whether the topic's policy lets S3 publish for this bucket.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(crate) fn admits(&self, topic_arn: &str, bucket_arn: &str) -> Result<bool, SnsError> {
+        let state = self.lock();
+        let topic = state.topics.get(topic_arn).ok_or_else(no_topic)?;
+        Ok(allows(topic.policy(), self.publishing(topic_arn, bucket_arn)))
+    }
+
+    /// Has the topic's policy let S3 publish for this bucket.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(crate) fn admit(&self, topic_arn: &str, bucket_arn: &str) -> Result<(), SnsError> {
+        let mut state = self.lock();
+        let topic = state.topics.get_mut(topic_arn).ok_or_else(no_topic)?;
+        let policy = admitting(topic.policy(), self.publishing(topic_arn, bucket_arn));
+        topic.attributes.insert("Policy".to_owned(), policy);
+        Ok(())
+    }
+
+    fn publishing<'a>(&'a self, topic_arn: &'a str, bucket_arn: &'a str) -> Act<'a> {
+        let (service, action) = ("s3.amazonaws.com", "sns:Publish");
+        Act { service, action, resource: topic_arn, source_arn: bucket_arn, source_account: self.account() }
     }
 
     /// Runs on a topic's tags.
