@@ -9,7 +9,10 @@
     reason = "clippy exempts test functions alone, not what they share"
 )]
 
+use std::time::Duration;
+
 use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Variable};
+use brigade::verdict::backoff;
 
 /// What `!GetAtt` gives for the queue that dedupe forwards to.
 const DEDUPE_TARGET: &str = "arn:aws:sqs:eu-west-1:123456789012:brigade-dedupe-once.fifo";
@@ -246,7 +249,10 @@ fn each_queue_has_dead_letters_that_outlive_it_and_a_parking_queue() {
         let queue = |suffix: &str| resource(&format!("{word}{suffix}"), "AWS::SQS::Queue");
         let own = queue("Queue");
         assert_eq!(value(&own, "QueueName"), Some(function));
-        assert!(number(&own, "maxReceiveCount") >= 5, "{function}: fewer than 5 receives make dead letters of throttling");
+        let receives = u32::try_from(number(&own, "maxReceiveCount")).unwrap();
+        // The shortest pauses that the spread leaves. An outage of minutes must not page anybody.
+        let lasts: Duration = (1..receives).map(|receive| backoff(receive, 99)).sum();
+        assert!(lasts >= Duration::from_secs(3600), "{function}: {receives} receives last {lasts:?}; an hour is the least");
         let dead_letters = value(&own, "deadLetterTargetArn");
         assert_eq!(dead_letters, Some(format!("!GetAtt {word}DeadLetters.Arn").as_str()), "{function}");
         for (suffix, name) in [("DeadLetters", "-dlq"), ("Parked", "-parked")] {

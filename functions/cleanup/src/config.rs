@@ -1,6 +1,6 @@
 //! The function's own variables.
 
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Reader, Variable, parse_count};
+use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_count};
 use brigade::derived::Template;
 use brigade::worker::topic::parse_topic_arn;
 
@@ -34,6 +34,9 @@ const MAX_DELETES: Variable = Variable {
     fallback: Fallback::Value("1000"),
     example: "100k",
 };
+
+/// The function's part of `BRIGADE_STATE`, in its first format.
+const FOLDER: &str = "cleanup/v1/";
 
 /// The function's own variables; [`COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[OUTPUT, ON_DELETE, NONCURRENT, ANNOUNCE, MAX_DELETES];
@@ -71,6 +74,8 @@ pub struct Config {
     pub announce: Option<String>,
     /// The brake of a sweep.
     pub max_deletes: u64,
+    /// The function's folder of `BRIGADE_STATE`, where a sweep that had no time keeps where it ended.
+    pub state: Option<Place>,
 }
 
 impl Config {
@@ -91,6 +96,7 @@ impl Config {
         let noncurrent = reader.value(&NONCURRENT, parse_noncurrent);
         let announce = reader.optional(&ANNOUNCE, parse_topic_arn);
         let max_deletes = reader.value(&MAX_DELETES, parse_count);
+        let state = common.as_ref().and_then(|common| common.state.as_ref()).map(|state| state.folder(FOLDER));
         Some(Self {
             common: common?,
             templates: templates?,
@@ -98,6 +104,7 @@ impl Config {
             noncurrent: noncurrent?,
             announce: announce?,
             max_deletes: max_deletes?,
+            state,
         })
     }
 
@@ -110,6 +117,9 @@ impl Config {
                  use another bucket or prefix"
             );
             reader.mistake(OUTPUT.name, problem);
+        }
+        if let Some(problem) = self.state.as_ref().and_then(|state| state.refusal(input, "")) {
+            reader.mistake("BRIGADE_STATE", problem);
         }
         if self.on_delete == OnDelete::Tag && self.noncurrent == Noncurrent::Delete {
             let problem = "delete goes with BRIGADE_ON_DELETE=delete; with tag, let the lifecycle rule that removes what is \
@@ -178,6 +188,14 @@ mod tests {
         the configuration has 1 mistake:
           BRIGADE_OUTPUT: s3://photos/uploads/t/{bucket}/{key}/{size}.{ext} could match BRIGADE_INPUT's s3://photos/uploads/*: a source could be taken for an output, and removed; use another bucket or prefix
         ");
+    }
+
+    #[test]
+    fn the_state_lies_outside_of_the_input() {
+        let state = |place| read(&[INPUT, DERIVED, ("BRIGADE_STATE", place)]);
+        assert_eq!(state("s3://state/brigade").unwrap().state.unwrap().to_string(), "s3://state/brigade/cleanup/v1/");
+        let mistakes = state("s3://photos/uploads/state").unwrap_err();
+        assert_eq!((mistakes.0.len(), mistakes.0[0].name.as_str()), (1, "BRIGADE_STATE"), "{mistakes}");
     }
 
     #[test]

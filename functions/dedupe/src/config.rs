@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_count};
+use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Reader, Variable, parse_count};
 use brigade::ledger::{Digest, Layout, MAX_DEPTH};
 
 use crate::target::Target;
@@ -31,6 +31,9 @@ const CONTENT: Variable = Variable {
     fallback: Fallback::Value("off"),
     example: "report",
 };
+
+/// The function's part of `BRIGADE_STATE`, in its first format.
+const FOLDER: &str = "dedupe/v1/";
 
 /// The function's own variables; [`COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[TARGET, RETENTION, SHARDS, CONTENT];
@@ -82,25 +85,16 @@ impl Config {
             return None;
         };
         let target = target?;
-        let layout = Layout { place: place(&state), name: name(&target), depth: depth?, retention: retention? };
+        let layout = Layout { place: state.folder(FOLDER), name: name(&target), depth: depth?, retention: retention? };
         Some(Self { common, target, layout, content: content? })
     }
 
     /// The proof that the function can't trigger itself by what it writes.
     fn refuse_loops(&self, reader: &mut Reader<'_>) {
-        let place = &self.layout.place;
-        if let Some(span) = self.common.input.iter().find(|span| span.may_contain(&place.bucket, &place.prefix, "")) {
-            let problem =
-                format!("{place} could match BRIGADE_INPUT's {span}: the ledger would feed itself; use another bucket");
+        if let Some(problem) = self.layout.place.refusal(&self.common.input, "") {
             reader.mistake("BRIGADE_STATE", problem);
         }
     }
-}
-
-/// The prefix of dedupe's state, in its first format.
-fn place(state: &Place) -> Place {
-    let slash = if state.prefix.is_empty() || state.prefix.ends_with('/') { "" } else { "/" };
-    Place { bucket: state.bucket.clone(), prefix: format!("{}{slash}dedupe/v1/", state.prefix) }
 }
 
 /// The ledger of a target: what was forwarded to one was not forwarded to another.
@@ -157,7 +151,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for (name, value, expected) in [
             ("BRIGADE_STATE", "", "BRIGADE_STATE: is not set"),
-            ("BRIGADE_STATE", "s3://photos/uploads/state", "would feed itself"),
+            ("BRIGADE_STATE", "s3://photos/uploads/state", "could match BRIGADE_INPUT's"),
             ("BRIGADE_TARGET", "https://sqs", "BRIGADE_TARGET"),
             ("BRIGADE_RETENTION", "18", "1d to 365d"),
             ("BRIGADE_RETENTION", "366d", "1d to 365d"),
