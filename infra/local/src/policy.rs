@@ -1,7 +1,8 @@
 //! Policies of queues and topics, as far as a service asks on its own account: may S3 publish here, may SNS send? Pure.
 //!
-//! A service is allowed nothing that no statement allows it, not even within one account, and what one statement denies no other
-//! allows. What is not understood here (an operator, a policy variable) never allows, and denies where it stands in a denial.
+//! A service is allowed nothing that no statement allows it, not even within one account, and what one statement denies no
+//! other allows. What is not understood here (an operator, a policy variable) never allows, and denies where it stands in a
+//! denial.
 //! Users' own requests are not asked about: this cloud knows one user, who may do everything.
 //!
 //! Sources: IAM user guide, "Policy evaluation logic", "IAM JSON policy elements: Condition operators"; S3 user guide,
@@ -215,7 +216,8 @@ mod tests {
             (json!({"Principal": null, "NotPrincipal": {"Service": "sns.amazonaws.com"}}), true),
             (json!({"Action": ["sns:Subscribe", "SNS:publish"]}), true),
             (json!({"Action": "sns:*"}), true),
-            (json!({"Action": "sns:Pub????"}), false),
+            (json!({"Action": "sns:Pub????"}), true),
+            (json!({"Action": "sns:Pub???"}), false),
             (json!({"Action": "sqs:SendMessage"}), false),
             (json!({"Action": null, "NotAction": "sns:Publish"}), false),
             (json!({"Resource": "*"}), true),

@@ -26,7 +26,8 @@ pub struct DeliveryCounts {
     pub filtered: u64,
     /// Went to the subscription's own dead-letter queue.
     pub dead_lettered: u64,
-    /// Could not be delivered: no such queue, a policy that keeps the topic out, too many attributes for raw delivery, or too large in its envelope.
+    /// Could not be delivered: no such queue, a policy that keeps the topic out, too many attributes for raw delivery, or too
+    /// large in its envelope.
     pub failed: u64,
 }
 
