@@ -9,7 +9,7 @@ use super::error::SnsError;
 use super::publishing::{DeliveryCounts, FunctionSink};
 use super::subscription::{Protocol, Subscription};
 use crate::policy::{Act, admitting, allows};
-use crate::sqs::{Queues, uuid};
+use crate::sqs::{MAX_MESSAGE_BYTES, Queues, uuid};
 
 /// The most topics, and the most subscriptions of one topic.
 const MAX_TOPICS: usize = 10_000;
@@ -41,10 +41,26 @@ pub(super) struct Topic {
     tags: BTreeMap<String, String>,
 }
 
+/// A topic's limit on one message, and on those of one batch together, unless `MaximumMessageSize` says otherwise.
+///
+/// Source: SNS API reference, "PublishBatch".
+const USUAL_MESSAGE_BYTES: usize = 256 * 1024;
+
 impl Topic {
     /// Empty where none was set.
     fn policy(&self) -> &str {
         self.attributes.get("Policy").map(String::as_str).unwrap_or_default()
+    }
+
+    /// The most bytes of one message, and of a batch.
+    pub(super) fn max_bytes(&self) -> usize {
+        let set = self.attributes.get("MaximumMessageSize").and_then(|bytes| bytes.parse().ok());
+        set.unwrap_or(USUAL_MESSAGE_BYTES).min(MAX_MESSAGE_BYTES)
+    }
+
+    /// A FIFO topic makes deduplication ids from the messages.
+    pub(super) fn makes_ids(&self) -> bool {
+        self.attributes.get("ContentBasedDeduplication").is_some_and(|value| value == "true")
     }
 }
 
@@ -146,6 +162,14 @@ impl Topics {
         self.lock().topics.contains_key(topic_arn)
     }
 
+    /// The most bytes that a topic takes with one request.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(super) fn max_bytes(&self, topic_arn: &str) -> Result<usize, SnsError> {
+        self.lock().topics.get(topic_arn).map(Topic::max_bytes).ok_or_else(no_topic)
+    }
+
     /// All attributes of a topic, by SNS's names.
     ///
     /// # Errors
@@ -171,7 +195,8 @@ impl Topics {
         Ok(all)
     }
 
-    /// Sets one attribute of a topic. Of them all, the policy is acted upon.
+    /// Sets one attribute of a topic. `Policy`, `MaximumMessageSize` and `ContentBasedDeduplication` are acted upon, others
+    /// kept.
     ///
     /// # Errors
     /// [`SnsError::NotFound`].
