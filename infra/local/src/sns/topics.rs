@@ -156,12 +156,6 @@ impl Topics {
         self.lock().topics.keys().cloned().collect()
     }
 
-    /// Whether there is such a topic.
-    #[must_use]
-    pub fn exists(&self, topic_arn: &str) -> bool {
-        self.lock().topics.contains_key(topic_arn)
-    }
-
     /// The most bytes that a topic takes with one request.
     ///
     /// # Errors
