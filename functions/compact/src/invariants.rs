@@ -36,9 +36,9 @@ pub fn rejects_of(part: Bytes) -> Parquet<Vec<String>> {
 /// It is no bundle.
 pub fn logs_of(bundle: &[u8]) -> io::Result<Vec<String>> {
     let mut logs = Vec::new();
-    let read = read_bundle(bundle, |place, _| {
+    let read = read_bundle(bundle, |place, _| -> io::Result<()> {
         logs.push(place.to_owned());
-        Ok::<_, io::Error>(())
+        Ok(())
     });
     read.map_err(io::Error::other)?;
     Ok(logs)
