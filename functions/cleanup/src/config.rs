@@ -1,6 +1,6 @@
 //! The function's own variables.
 
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Place, Reader, Span, Variable, parse_count};
+use brigade::config::{Common, Environment, Fallback, Mistakes, Place, Reader, Span, Variable, parse_count, read};
 use brigade::derived::Template;
 use brigade::worker::topic::parse_topic_arn;
 
@@ -38,7 +38,7 @@ const MAX_DELETES: Variable = Variable {
 /// The function's part of `BRIGADE_STATE`, in its first format.
 const FOLDER: &str = "cleanup/v1/";
 
-/// The function's own variables; [`COMMON`] ones come beside them.
+/// The function's own variables; [`brigade::config::COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[OUTPUT, ON_DELETE, NONCURRENT, ANNOUNCE, MAX_DELETES];
 
 /// What happens to derived objects whose source is gone.
@@ -81,23 +81,17 @@ pub struct Config {
 impl Config {
     /// Reads the configuration, or reports every mistake in it.
     pub fn read(environment: &Environment) -> Result<Self, Mistakes> {
-        let mut reader = Reader::new(environment, &[COMMON, VARIABLES]);
-        let config = Self::read_from(&mut reader, environment);
-        if let Some(config) = &config {
-            config.refuse(&mut reader);
-        }
-        reader.finish(config)
+        read(environment, VARIABLES, Self::read_from)
     }
 
-    fn read_from(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
-        let common = Common::read(reader, environment);
+    fn read_from(reader: &mut Reader<'_>, common: Option<Common>) -> Option<Self> {
         let templates = reader.value(&OUTPUT, parse_templates);
-        let on_delete = reader.value(&ON_DELETE, parse_on_delete);
-        let noncurrent = reader.value(&NONCURRENT, parse_noncurrent);
+        let on_delete = reader.choice(&ON_DELETE, &[("delete", OnDelete::Delete), ("tag", OnDelete::Tag)]);
+        let noncurrent = reader.choice(&NONCURRENT, &[("keep", Noncurrent::Keep), ("delete", Noncurrent::Delete)]);
         let announce = reader.optional(&ANNOUNCE, parse_topic_arn);
         let max_deletes = reader.value(&MAX_DELETES, parse_count);
         let state = common.as_ref().and_then(|common| common.state.as_ref()).map(|state| state.folder(FOLDER));
-        Some(Self {
+        let config = Self {
             common: common?,
             templates: templates?,
             on_delete: on_delete?,
@@ -105,7 +99,9 @@ impl Config {
             announce: announce?,
             max_deletes: max_deletes?,
             state,
-        })
+        };
+        config.refuse(reader);
+        Some(config)
     }
 
     /// What only shows in the light of several variables.
@@ -152,22 +148,6 @@ fn parse_templates(text: &str) -> Result<Vec<Template>, String> {
             Err(format!("names the place of {template} twice; one template stands for all sizes and formats of it"))
         }
         None => Ok(templates),
-    }
-}
-
-fn parse_on_delete(text: &str) -> Result<OnDelete, String> {
-    match text {
-        "delete" => Ok(OnDelete::Delete),
-        "tag" => Ok(OnDelete::Tag),
-        _ => Err(format!("expected delete or tag, not {text:?}")),
-    }
-}
-
-fn parse_noncurrent(text: &str) -> Result<Noncurrent, String> {
-    match text {
-        "keep" => Ok(Noncurrent::Keep),
-        "delete" => Ok(Noncurrent::Delete),
-        _ => Err(format!("expected keep or delete, not {text:?}")),
     }
 }
 

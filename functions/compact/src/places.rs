@@ -2,6 +2,7 @@
 
 use brigade::config::{Place, Span};
 use brigade::event::{BucketName, KeyError, ObjectKey};
+use brigade::hex;
 use brigade::storage::Location;
 use sha2::{Digest, Sha256};
 
@@ -43,7 +44,7 @@ impl Places {
     /// The ledger document of a shard. Spread by a digest: what is listed from anywhere is a fair sample of all.
     pub fn shard(&self, bucket: &BucketName, stem: &str) -> Result<Location, KeyError> {
         let digest = Sha256::new().chain_update(bucket.as_str()).chain_update([0]).chain_update(stem).finalize();
-        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(digest.iter().take(16));
         self.of_state(&format!("logs/{name}"))
     }
 

@@ -3,6 +3,7 @@
 use brigade::config::{Place, Span};
 use brigade::derived::Template;
 use brigade::event::ObjectKey;
+use brigade::hex;
 use brigade::storage::{
     Condition, Delete, Encryption, ErrorKind, Get, Location, PutOptions, Result as Stored, Store, StoreError,
 };
@@ -133,7 +134,7 @@ fn digest(templates: &[Template], input: &[Span]) -> String {
     let mut spans: Vec<String> = input.iter().map(ToString::to_string).collect();
     spans.sort_unstable();
     let digest = names.iter().chain(&spans).fold(Sha256::new(), |digest, name| digest.chain_update(name).chain_update([0]));
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(digest.finalize().into_iter().take(8))
 }
 
 #[cfg(test)]
