@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use brigade::config::Common;
-use brigade::event::EventKind;
+use brigade::event::{BucketName, EventKind};
 use brigade::storage::{EmbeddedStore, FaultyStore};
 use brigade::worker::Worker;
 
+use super::gate::Gate;
 use super::queue::Queues;
-use super::topic::Announcer;
+use super::topic::{Announcer, Topic};
 
 /// One function of the world.
 pub(super) struct Function {
@@ -31,7 +32,7 @@ pub(super) trait Deployment: Send + Sync {
     fn common(&self, generation: u32) -> &Common;
 
     /// The filter policy of its queue's subscription.
-    fn takes(&self, kind: &EventKind) -> bool;
+    fn takes(&self, bucket: &BucketName, kind: &EventKind) -> bool;
 
     /// Another configuration of it is deployed in mid-run.
     fn has_generations(&self) -> bool {
@@ -47,9 +48,19 @@ pub(super) trait Deployment: Send + Sync {
 
 /// What one invocation reaches. Each request waits at its gate.
 pub(super) struct Reach {
+    /// The invocation's, as the timeline has it.
+    pub(super) name: String,
+    pub(super) gate: Arc<Gate>,
     pub(super) generation: u32,
     pub(super) store: FaultyStore<EmbeddedStore>,
-    pub(super) topic: Arc<Announcer>,
+    pub(super) topic: Arc<Topic>,
     /// Nonces of this invocation.
     pub(super) nonces: fastrand::Rng,
+}
+
+impl Reach {
+    /// The topic of the sources' changes, to announce to.
+    pub(super) fn announcer(&self) -> Arc<Announcer> {
+        Arc::new(Announcer { topic: Arc::clone(&self.topic), gate: Arc::clone(&self.gate), name: self.name.clone() })
+    }
 }

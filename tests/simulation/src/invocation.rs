@@ -21,7 +21,7 @@ use super::function::{Function, Reach};
 use super::gate::{Alarm, Gate};
 use super::queue::Port;
 use super::timeline::Timeline;
-use super::topic::{Announcer, Topic};
+use super::topic::Topic;
 
 /// The function's timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,9 +66,11 @@ impl Invocation {
         let pause = pause(&gate, &requests, start.timeline, &name);
         let port = Port { queues: Arc::clone(&function.queues), gate: Arc::clone(&gate), name: name.clone() };
         let reach = Reach {
+            name: name.clone(),
+            gate: Arc::clone(&gate),
             generation: start.generation,
             store: start.store.clone().with_pause(pause),
-            topic: Arc::new(Announcer { topic: Arc::clone(start.topic), gate: Arc::clone(&gate), name: name.clone() }),
+            topic: Arc::clone(start.topic),
             nonces: fastrand::Rng::with_seed(start.seed ^ (start.number << 20)),
         };
         let worker = function.deployment.worker(reach);

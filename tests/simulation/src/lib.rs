@@ -18,6 +18,7 @@ mod functions;
 mod gate;
 pub mod invariants;
 mod invocation;
+mod part;
 mod photos;
 mod places;
 mod queue;

@@ -3,34 +3,55 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use brigade::derived::is_withdrawn;
 use brigade::event::{BucketName, EventKind, ObjectEvent, ObjectKey};
 use brigade::storage::{Delete, EmbeddedStore, Encryption, Head, List, ListVersions, Location, PutOptions};
 
 use super::contents::{contents, expected, of_size};
-use super::functions::ThumbnailDeployed;
-use super::invariants::{Objects, derived_is_f_of_source, read_all, rejected_sources_are_parked};
+use super::function::Deployment;
+use super::functions::{CleanupDeployed, ThumbnailDeployed};
+use super::invariants::{Objects, announcements_are_bounded, derived_is_f_of_source, read_all, rejected_sources_are_parked};
+use super::part::{Ground, Part};
 use super::places::{DERIVED, KMS_KEY, SOURCES};
 use super::queue::Queues;
-use super::scenario::Scenario;
+use super::scenario::{Company, Scenario};
 use super::topic::Topic;
 use super::witness::Witness;
 
 pub(super) struct Photos {
-    pub(super) scenario: Scenario,
-    pub(super) store: EmbeddedStore,
-    pub(super) topic: Arc<Topic>,
-    pub(super) witness: Arc<Witness>,
-    pub(super) thumbnail: Arc<ThumbnailDeployed>,
+    scenario: Scenario,
+    store: EmbeddedStore,
+    topic: Arc<Topic>,
+    witness: Arc<Witness>,
+    thumbnail: Arc<ThumbnailDeployed>,
     /// thumbnail's.
-    pub(super) queues: Arc<Queues>,
+    queues: Arc<Queues>,
+    /// cleanup's.
+    cleanup: Option<Arc<Queues>>,
+    /// Of thumbnail's configuration that is deployed.
+    generation: u32,
 }
 
 impl Photos {
+    /// Sources, derived objects, thumbnail, and cleanup where it is in the company.
+    pub(super) fn lay(ground: &mut Ground) -> Self {
+        let scenario = ground.scenario.clone();
+        let sources = ground.bucket(SOURCES, scenario.versioned);
+        ground.bucket(DERIVED, scenario.derived_versioned);
+        let thumbnail = Arc::new(ThumbnailDeployed::new(&scenario, ground.sabotage));
+        let queues = ground.deploy(Arc::clone(&thumbnail) as Arc<dyn Deployment>);
+        let cleanup = (scenario.company >= Company::Cleanup)
+            .then(|| ground.deploy(Arc::new(CleanupDeployed::new(&scenario, ground.sabotage))));
+        let witness = Witness::watch(&scenario, &ground.store, &sources, thumbnail.template(), &ground.topic, &ground.timeline);
+        let (store, topic) = (ground.store.clone(), Arc::clone(&ground.topic));
+        Self { scenario, store, topic, witness, thumbnail, queues, cleanup, generation: 1 }
+    }
+
     /// What an operator does after the old version has drained: a backfill announces every live source, and a sweep looks
     /// at what has derived objects and no source. Such a source may come back by the removal of a delete marker, of which
     /// only cleanup is told, and it can't tell an earlier configuration from the present one.
-    pub(super) fn backfill_and_sweep(&self) {
+    fn backfill_and_sweep(&self) {
         for source in self.sources() {
             let is_live = self.store.head_object(&source, &Head::default()).is_ok();
             let options = List { prefix: self.thumbnail.template().directory(&source), ..List::default() };
@@ -52,26 +73,6 @@ impl Photos {
         self.store.head_object(&at, &Head::default()).is_ok_and(|meta| is_withdrawn(&meta))
     }
 
-    /// One change. Answers what it was, where it is one that not every run has.
-    pub(super) fn change(&self, random: &mut fastrand::Rng) -> Option<&'static str> {
-        let sources = self.sources();
-        let source = random.choice(&sources).expect("a source");
-        self.witness.acting(true);
-        let happened = match random.u8(0..12) {
-            0..6 => {
-                self.put(source, random);
-                None
-            }
-            6..9 if self.scenario.versioned => self.remove_newest_version(source),
-            _ => {
-                self.store.delete_object(source, &Delete::default()).expect("a source is deleted");
-                None
-            }
-        };
-        self.witness.acting(false);
-        happened
-    }
-
     fn put(&self, source: &Location, random: &mut fastrand::Rng) {
         let index = *random.choice(&self.scenario.contents).expect("a content");
         let bytes = contents().get(index).expect("a content").bytes.clone();
@@ -91,10 +92,9 @@ impl Photos {
         Some(happened)
     }
 
-    /// What must hold at the end.
-    /// `generation`: of the configuration that is deployed.
-    pub(super) async fn check(&self, generation: u32) -> Vec<String> {
-        let config = self.thumbnail.config(generation);
+    /// Derived objects as they must be when all is at rest.
+    async fn check_derived(&self) -> Vec<String> {
+        let config = self.thumbnail.config(self.generation);
         let mut wanted = Objects::new();
         let mut divergences = Vec::new();
         for source in self.sources() {
@@ -111,6 +111,47 @@ impl Photos {
         let found = read_all(&self.store, &BucketName::new(DERIVED), "").await.expect("an embedded store is read");
         let found = found.into_iter().filter(|(key, _)| !self.is_withdrawn(key)).collect();
         divergences.extend(derived_is_f_of_source(&wanted, &found));
+        divergences
+    }
+}
+
+#[async_trait(?Send)]
+impl Part for Photos {
+    fn change(&mut self, random: &mut fastrand::Rng) -> Option<&'static str> {
+        let sources = self.sources();
+        let source = random.choice(&sources).expect("a source");
+        self.witness.acting(true);
+        let happened = match random.u8(0..12) {
+            0..6 => {
+                self.put(source, random);
+                None
+            }
+            6..9 if self.scenario.versioned => self.remove_newest_version(source),
+            _ => {
+                self.store.delete_object(source, &Delete::default()).expect("a source is deleted");
+                None
+            }
+        };
+        self.witness.acting(false);
+        happened
+    }
+
+    fn deploy(&mut self) {
+        self.generation = 2;
+    }
+
+    fn drain(&mut self) {
+        self.backfill_and_sweep();
+    }
+
+    fn violation(&self) -> Option<String> {
+        self.witness.violation()
+    }
+
+    async fn check(&self) -> Vec<String> {
+        let removals = self.cleanup.as_ref().map(|queues| queues.removals_received()).unwrap_or_default();
+        let mut divergences = self.check_derived().await;
+        divergences.extend(announcements_are_bounded(self.topic.announced(), removals));
         divergences
     }
 }

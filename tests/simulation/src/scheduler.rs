@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brigade::storage::faulty::Faults;
 use brigade::worker::BatchResult;
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +17,10 @@ const MAX_STALL: u64 = 150;
 impl World {
     /// One step. False: nothing is left to do.
     pub(super) async fn make_step(&mut self) -> bool {
+        // An invocation may have paused in its last step.
+        if Instant::now() > self.caught_up {
+            self.catch_up().await;
+        }
         if self.changes < self.episode_ends {
             if self.random.u32(0..self.scenario.pace) == 0 {
                 self.change();
@@ -152,7 +155,8 @@ impl World {
 
     /// Nobody has anything to do now. False: nor later.
     async fn wait_for_work(&mut self) -> bool {
-        if let Some(next) = self.functions.iter().filter_map(|one| one.queues.next_visible()).min() {
+        let visible = self.functions.iter().filter_map(|one| one.queues.next_visible());
+        if let Some(next) = visible.chain(self.parts.iter().filter_map(|part| part.due())).min() {
             let due = self.late.map_or(next, |late| late.min(next));
             self.pass_time(due.saturating_duration_since(Instant::now())).await;
             return true;
@@ -178,10 +182,7 @@ impl World {
     /// The actor pauses; from here on everything works, until all is at rest.
     fn fall_quiet(&mut self) {
         self.timeline.note("faults cease".to_owned());
-        self.quiet = true;
-        self.faulty.set_faults(Faults::default());
-        self.functions.iter().for_each(|one| one.queues.set_faults(false));
-        self.topic.set_faults(false);
+        self.set_faults(false);
         self.drain();
     }
 
@@ -194,7 +195,13 @@ impl World {
     /// Time passes, never beyond the moment at which a late write must have landed.
     async fn pass_time(&mut self, time: Duration) {
         sleep(time.max(Duration::from_millis(1))).await;
+        self.catch_up().await;
+    }
+
+    /// What the time that has passed brings: late writes land, timeouts strike, pauses end.
+    async fn catch_up(&mut self) {
         let now = Instant::now();
+        self.caught_up = now;
         if self.late.is_some_and(|late| late <= now) {
             self.land_late().await;
         }

@@ -1,10 +1,10 @@
-//! The topic of the source bucket: it fans notifications out to the queues whose filter policy takes them.
+//! The topic of all buckets that tell of their changes: it fans notifications out to the queues whose filter policy takes them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use brigade::event::{EventKind, Message, ObjectEvent, Record, to_notification};
+use brigade::event::{BucketName, EventKind, Message, ObjectEvent, Record, to_notification};
 use brigade::worker::Topic as Publish;
 use brigade::worker::queue::{Outgoing, QueueError};
 use brigade::worker::topic::check_announcement;
@@ -16,7 +16,7 @@ use super::scenario::Scenario;
 use super::timeline::Timeline;
 
 /// A subscription's filter policy.
-type Takes = Box<dyn Fn(&EventKind) -> bool + Send + Sync>;
+type Takes = Box<dyn Fn(&BucketName, &EventKind) -> bool + Send + Sync>;
 
 struct State {
     random: fastrand::Rng,
@@ -44,9 +44,9 @@ impl Topic {
         self.lock().subscriptions.push((takes, Arc::clone(queues)));
     }
 
-    /// S3 tells of a change of a source.
+    /// S3 tells of a change.
     pub(super) fn announce(&self, event: &ObjectEvent) {
-        self.deliver(&event.kind, &to_notification(event).to_string());
+        self.deliver(event, &to_notification(event).to_string());
     }
 
     pub(super) fn set_faults(&self, faults: bool) {
@@ -62,9 +62,9 @@ impl Topic {
         self.lock().fired.get(ANNOUNCED).copied().unwrap_or_default()
     }
 
-    fn deliver(&self, kind: &EventKind, body: &str) {
+    fn deliver(&self, event: &ObjectEvent, body: &str) {
         let state = self.lock();
-        let taking = state.subscriptions.iter().filter(|(takes, _)| takes(kind));
+        let taking = state.subscriptions.iter().filter(|(takes, _)| takes(&event.bucket, &event.kind));
         taking.for_each(|(_, queues)| queues.deliver(body));
     }
 
@@ -85,7 +85,7 @@ impl Topic {
             return failed("Throttled");
         }
         self.fire(ANNOUNCED);
-        self.deliver(&event.kind, &message.body);
+        self.deliver(&event, &message.body);
         if luck < 2.0 * self.fails {
             self.fire("publication's reply lost");
             return failed("RequestTimeout");

@@ -4,25 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brigade::event::BucketName;
-use brigade::storage::embedded::Versioning;
+use brigade::storage::faulty::Faults;
 use brigade::storage::{EmbeddedStore, FaultyStore};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::function::{Deployment, Function};
-use super::functions::{CleanupDeployed, ThumbnailDeployed};
-use super::invariants::{announcements_are_bounded, nothing_is_left};
+use super::function::Function;
+use super::invariants::nothing_is_left;
 use super::invocation::Invocation;
+use super::part::{Ground, Part};
 use super::photos::Photos;
-use super::places::{DERIVED, SOURCES};
-use super::queue::Queues;
 use super::report::Report;
 use super::sabotage::Sabotage;
-use super::scenario::{Company, Scenario};
+use super::scenario::Scenario;
 use super::timeline::Timeline;
 use super::topic::Topic;
-use super::witness::Witness;
 
 /// Steps of an episode; one that needs more does not come to rest.
 const MAX_STEPS: u64 = 60_000;
@@ -42,13 +38,14 @@ pub(super) struct World {
     pub(super) faulty: FaultyStore<EmbeddedStore>,
     pub(super) functions: Vec<Function>,
     pub(super) topic: Arc<Topic>,
-    pub(super) photos: Photos,
-    pub(super) witness: Arc<Witness>,
+    pub(super) parts: Vec<Box<dyn Part>>,
     pub(super) timeline: Arc<Timeline>,
     pub(super) invocations: Vec<Invocation>,
     pub(super) invoked: u64,
     pub(super) step: u64,
     pub(super) changes: u32,
+    /// The moment up to which all that time brings has happened.
+    pub(super) caught_up: Instant,
     /// The new configuration is deployed; the old one still serves some invocations until it has drained.
     pub(super) deployed: bool,
     /// From then on no new invocation has the old configuration.
@@ -70,41 +67,20 @@ impl World {
         let timeline = Arc::new(Timeline::new());
         let store = store(&scenario, &timeline);
         let topic = Arc::new(Topic::new(&scenario, &timeline));
-        let thumbnail = Arc::new(ThumbnailDeployed::new(&scenario, sabotage));
-        let mut deployments: Vec<Arc<dyn Deployment>> = vec![Arc::clone(&thumbnail) as Arc<dyn Deployment>];
-        if scenario.company >= Company::Cleanup {
-            deployments.push(Arc::new(CleanupDeployed::new(&scenario, sabotage)));
-        }
-        let mut functions = Vec::new();
-        for (number, deployment) in deployments.into_iter().enumerate() {
-            let lose_late_looks = sabotage.is_some_and(|sabotage| sabotage.loses_late_looks_of(deployment.name()));
-            let queues = Queues::new(deployment.name(), number as u64, &scenario, lose_late_looks, Arc::clone(&timeline));
-            let (queues, policy) = (Arc::new(queues), Arc::clone(&deployment));
-            topic.subscribe(&queues, Box::new(move |kind| policy.takes(kind)));
-            functions.push(Function { queues, deployment });
-        }
-        let sources = BucketName::new(SOURCES);
-        let witness = Witness::watch(&scenario, &store, &sources, thumbnail.template(), &topic, &timeline);
-        let queues = functions.first().map(|function| Arc::clone(&function.queues)).expect("thumbnail is the first");
-        let photos = Photos {
-            scenario: scenario.clone(),
-            store: store.clone(),
-            topic: Arc::clone(&topic),
-            witness: Arc::clone(&witness),
-            thumbnail,
-            queues,
-        };
+        let mut ground = Ground { scenario, sabotage, store, topic, timeline, functions: Vec::new() };
+        let parts = parts(&mut ground);
+        let Ground { scenario, store, topic, timeline, functions, .. } = ground;
         Self {
             random: fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9).wrapping_add(1)),
             drained: scenario.deploy_after.is_none(),
             deployed: false,
+            caught_up: Instant::now(),
             overlap_ends: Instant::now(),
             faulty: FaultyStore::new(store, scenario.faults, seed),
             scenario,
             functions,
             topic,
-            photos,
-            witness,
+            parts,
             timeline,
             invocations: Vec::new(),
             invoked: 0,
@@ -147,17 +123,26 @@ impl World {
     fn begin_episode(&mut self) {
         self.episode_ends = (self.changes + self.random.u32(1..=self.scenario.burst)).min(self.scenario.changes);
         self.timeline.note(format!("changes {} to {}, faults begin", self.changes + 1, self.episode_ends));
-        self.quiet = false;
-        self.faulty.set_faults(self.scenario.faults);
-        self.functions.iter().for_each(|function| function.queues.set_faults(true));
-        self.topic.set_faults(true);
+        self.set_faults(true);
+    }
+
+    /// Faults begin, or cease until all is at rest.
+    pub(super) fn set_faults(&mut self, faults: bool) {
+        self.quiet = !faults;
+        self.faulty.set_faults(if faults { self.scenario.faults } else { Faults::default() });
+        self.functions.iter().for_each(|function| function.queues.set_faults(faults));
+        self.topic.set_faults(faults);
+        self.parts.iter_mut().for_each(|part| part.set_faults(faults));
     }
 
     async fn run_episode(&mut self) {
         let begun = self.step;
         while self.stop.is_none() && self.make_step().await {
             self.step += 1;
-            if let Some(violation) = self.witness.violation() {
+            for part in &mut self.parts {
+                part.step().await;
+            }
+            if let Some(violation) = self.parts.iter().find_map(|part| part.violation()) {
                 self.stop = Some(violation);
             } else if self.step - begun == MAX_STEPS {
                 self.stop = Some(format!("no rest after {MAX_STEPS} steps"));
@@ -167,15 +152,15 @@ impl World {
 
     /// What must hold at rest.
     async fn check(&self) -> Vec<String> {
-        let mut divergences = self.photos.check(if self.deployed { 2 } else { 1 }).await;
+        let mut divergences = Vec::new();
+        for part in &self.parts {
+            divergences.extend(part.check().await);
+        }
         for function in &self.functions {
             let (waiting, dead) = function.queues.left();
             let left = nothing_is_left(waiting, dead).into_iter();
             divergences.extend(left.map(|what| format!("{}: {what}", function.name())));
         }
-        let cleanup = self.functions.iter().find(|function| function.name() == "cleanup");
-        let removals = cleanup.map(|function| function.queues.removals_received()).unwrap_or_default();
-        divergences.extend(announcements_are_bounded(self.topic.announced(), removals));
         divergences
     }
 
@@ -199,6 +184,7 @@ impl World {
         of_queues
             .chain(of_store)
             .chain(self.topic.fired())
+            .chain(self.parts.iter().flat_map(|part| part.fired()))
             .for_each(|(what, number)| *fired.entry(what).or_default() += number);
         fired
     }
@@ -206,14 +192,14 @@ impl World {
     /// The actor changes something.
     pub(super) fn change(&mut self) {
         self.changes += 1;
-        let happened = self.photos.change(&mut self.random);
-        if let Some(happened) = happened {
-            self.fire(happened);
-        }
+        let random = &mut self.random;
+        let happened: Vec<_> = self.parts.iter_mut().filter_map(|part| part.change(random)).collect();
+        happened.into_iter().for_each(|what| self.fire(what));
         if Some(self.changes) == self.scenario.deploy_after {
             self.timeline.note("another configuration is deployed".to_owned());
             self.fire("deployment");
             self.deployed = true;
+            self.parts.iter_mut().for_each(|part| part.deploy());
             self.overlap_ends = Instant::now() + OVERLAP;
         }
     }
@@ -230,21 +216,18 @@ impl World {
     pub(super) fn end_overlap(&mut self) {
         self.drained = true;
         self.timeline.note("backfill and sweep".to_owned());
-        self.photos.backfill_and_sweep();
+        self.parts.iter_mut().for_each(|part| part.drain());
     }
 }
 
-/// The store, with its buckets, in simulated time.
+/// The parts of the company's functions.
+fn parts(ground: &mut Ground) -> Vec<Box<dyn Part>> {
+    vec![Box::new(Photos::lay(ground))]
+}
+
+/// The store, in simulated time.
 fn store(scenario: &Scenario, timeline: &Arc<Timeline>) -> EmbeddedStore {
     let clock = Arc::clone(timeline);
     let now = move || OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + clock.now();
-    let store = EmbeddedStore::new().with_clock(Arc::new(now)).with_seed(scenario.seed);
-    for (name, versioned) in [(SOURCES, scenario.versioned), (DERIVED, scenario.derived_versioned)] {
-        let bucket = BucketName::new(name);
-        store.create_bucket(&bucket, "us-east-1").expect("a bucket is made");
-        if versioned {
-            store.set_versioning(&bucket, Versioning::Enabled).expect("versioning is set");
-        }
-    }
-    store
+    EmbeddedStore::new().with_clock(Arc::new(now)).with_seed(scenario.seed)
 }

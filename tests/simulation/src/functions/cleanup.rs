@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brigade::config::{Common, Environment};
-use brigade::event::EventKind;
+use brigade::event::{BucketName, EventKind};
 use brigade::storage::{OwnWrites, Store};
 use brigade::worker::{Topic, Worker};
 use brigade_cleanup::{Cleanup, Config};
@@ -45,8 +45,9 @@ impl Deployment for CleanupDeployed {
         &self.config.common
     }
 
-    fn takes(&self, kind: &EventKind) -> bool {
-        kind.is_removed() || self.sabotage == Some(Sabotage::Announcing(Announcing::OfCreations))
+    fn takes(&self, bucket: &BucketName, kind: &EventKind) -> bool {
+        let too_much = self.sabotage == Some(Sabotage::Announcing(Announcing::OfCreations));
+        bucket.as_str() == SOURCES && (kind.is_removed() || too_much)
     }
 
     fn requests_per_message(&self) -> u64 {
@@ -54,7 +55,7 @@ impl Deployment for CleanupDeployed {
     }
 
     fn worker(&self, reach: Reach) -> Box<dyn Worker> {
-        let (config, topic) = (&self.config, Arc::clone(&reach.topic) as Arc<dyn Topic>);
+        let (config, topic) = (&self.config, reach.announcer() as Arc<dyn Topic>);
         let store: Arc<dyn Store> = Arc::new(OwnWrites::new(reach.store.clone(), reach.nonces.clone()));
         match self.sabotage {
             Some(Sabotage::Cleanup(Keeping::RefusedIsDone)) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brigade::config::{Common, Environment};
 use brigade::derived::Template;
-use brigade::event::EventKind;
+use brigade::event::{BucketName, EventKind};
 use brigade::storage::{OwnWrites, Store};
 use brigade::worker::Worker;
 use brigade_thumbnail::{Config, Thumbnail};
@@ -53,8 +53,8 @@ impl Deployment for ThumbnailDeployed {
         &self.config(generation).common
     }
 
-    fn takes(&self, kind: &EventKind) -> bool {
-        self.takes_removals || kind.is_created()
+    fn takes(&self, bucket: &BucketName, kind: &EventKind) -> bool {
+        bucket.as_str() == SOURCES && (self.takes_removals || kind.is_created())
     }
 
     fn has_generations(&self) -> bool {
