@@ -2,7 +2,7 @@
 
 mod text;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use brigade::aws::Clients;
 use brigade::notification::Filter;
@@ -206,6 +206,8 @@ async fn wish(cloud: &Aws, arguments: &Arguments) -> Result<Wish, Failure> {
         topic,
         filter: Filter { prefix: arguments.prefix.clone(), suffix: arguments.suffix.clone() },
         direction: if arguments.remove { Direction::Remove } else { Direction::Connect },
+        // A clock before 1970 takes nothing for left behind.
+        now: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
     })
 }
 
