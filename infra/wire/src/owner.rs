@@ -4,6 +4,7 @@
 //! one topic share a rule, and its id names them all: `brigade-stack.STACK.MARK.FAMILY+MARK+MARK`. Who leaves takes its own
 //! mark out of the id, and the last one takes the rule. Whoever leaves first, the others' events stay.
 
+use brigade::hex;
 use brigade::notification::Draft;
 use sha2::{Digest, Sha256};
 
@@ -130,7 +131,7 @@ pub(crate) fn digest(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize().iter().take(8))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::envelope::{Publication, for_function, for_queue};
 use super::error::SnsError;
 use super::subscription::{Protocol, Subscription};
 use super::topics::{Topics, no_topic};
-use crate::sqs::{MAX_MESSAGE_BYTES, MessageAttribute, content_id, size, uuid};
+use crate::sqs::{MessageAttribute, Outgoing, content_id, size, uuid};
 
 /// Takes what a topic sends to a function.
 pub trait FunctionSink: Send + Sync {
@@ -26,7 +26,8 @@ pub struct DeliveryCounts {
     pub filtered: u64,
     /// Went to the subscription's own dead-letter queue.
     pub dead_lettered: u64,
-    /// Could not be delivered: no such queue, too many attributes for raw delivery, or too large in its envelope.
+    /// Could not be delivered: no such queue, a policy that keeps the topic out, too many attributes for raw delivery, or too
+    /// large in its envelope.
     pub failed: u64,
 }
 
@@ -41,7 +42,7 @@ pub struct Publish {
     pub trace_header: Option<String>,
     /// Required on FIFO topics.
     pub group_id: Option<String>,
-    /// FIFO topics.
+    /// FIFO topics alone. Required there, unless the topic has `ContentBasedDeduplication`.
     pub dedup_id: Option<String>,
 }
 
@@ -71,9 +72,6 @@ impl Topics {
         if message.is_empty() {
             return invalid("Empty message");
         }
-        if size(message, &publish.attributes) > MAX_MESSAGE_BYTES {
-            return invalid("Message too long");
-        }
         if publish.subject.as_ref().is_some_and(|s| s.is_empty() || s.chars().count() > 100 || s.contains(['\n', '\r'])) {
             return invalid("Subject");
         }
@@ -84,8 +82,18 @@ impl Topics {
         let published = self.queues().clock().now();
         let (publication, targets, functions, base) = {
             let mut state = self.lock();
-            if !state.topics.contains_key(topic_arn) {
-                return Err(no_topic());
+            let topic = state.topics.get(topic_arn).ok_or_else(no_topic)?;
+            if size(message, &publish.attributes) > topic.max_bytes() {
+                return invalid("Message too long");
+            }
+            match &publish.dedup_id {
+                None if fifo && !topic.makes_ids() => {
+                    return invalid(
+                        "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+                    );
+                }
+                Some(_) if !fifo => return invalid("MessageDeduplicationId is not valid for this topic type"),
+                _ => {}
             }
             let publication = Publication {
                 message_id: uuid(&mut state.ids),
@@ -128,7 +136,7 @@ impl Topics {
         }
         let delivered = match (target.protocol, functions) {
             (Protocol::Sqs, _) => for_queue(publication, target, target.is_raw(), base)
-                .is_some_and(|(body, outgoing)| self.queues().send_to_arn(&target.endpoint, body, outgoing).is_ok()),
+                .is_some_and(|(body, outgoing)| self.send(publication, &target.endpoint, body, outgoing)),
             (Protocol::Lambda, Some(functions)) => {
                 functions.deliver(&target.endpoint, &for_function(publication, &target.arn, base))
             }
@@ -141,11 +149,24 @@ impl Topics {
         // The dead-letter queue gets the envelope even from a raw subscription whose message a queue can't take.
         let dead = target.dead_letter_arn().and_then(|arn| {
             let (body, outgoing) = for_queue(publication, target, false, base)?;
-            self.queues().send_to_arn(&arn, body, outgoing).ok()
+            Some(self.send(publication, &arn, body, outgoing))
         });
         match dead {
-            Some(_) => counts.dead_lettered += 1,
-            None => counts.failed += 1,
+            Some(true) => counts.dead_lettered += 1,
+            _ => counts.failed += 1,
+        }
+    }
+
+    /// Sends to a queue, if its policy lets this topic.
+    fn send(&self, publication: &Publication, queue_arn: &str, body: String, outgoing: Outgoing) -> bool {
+        let topic = publication.topic_arn.as_str();
+        match self.queues().admits(queue_arn, "sns.amazonaws.com", topic) {
+            Ok(true) => self.queues().send_to_arn(queue_arn, body, outgoing).is_ok(),
+            Ok(false) => {
+                eprintln!("sns: the policy of {queue_arn} does not let {topic} send");
+                false
+            }
+            Err(_) => false,
         }
     }
 }

@@ -20,12 +20,21 @@ fn attributes<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, Stri
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
+/// A queue whose policy lets every topic send.
+fn open(queues: &Queues, name: &str) -> String {
+    let statement = json!({
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*",
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    queues.create(name, &attributes([("Policy", &policy)])).unwrap()
+}
+
 /// A topic `t` with a queue `q` subscribed, with these attributes.
 fn world<const N: usize>(subscription: [(&str, &str); N]) -> World {
     let queues = Queues::new(Clock::real(), Settings { seed: Some(1), ..Settings::default() });
     let topics = Topics::new(queues.clone());
     let topic = topics.create("t").unwrap();
-    let queue = queues.create("q", &BTreeMap::new()).unwrap();
+    let queue = open(&queues, "q");
     topics.subscribe(&topic, "sqs", &queue, &attributes(subscription)).unwrap();
     World { queues, topics, topic }
 }
@@ -87,7 +96,7 @@ async fn raw_delivery_drops_more_than_ten_attributes_unless_a_dead_letter_queue_
     assert_eq!(next(&w.queues, "q").await, None);
     assert_eq!(w.topics.counts().failed, 1);
 
-    let dead = w.queues.create("dead", &BTreeMap::new()).unwrap();
+    let dead = open(&w.queues, "dead");
     let subscription = w.topics.subscriptions(None).unwrap().remove(0).arn;
     let policy = serde_json::json!({ "deadLetterTargetArn": dead }).to_string();
     w.topics.set_subscription_attribute(&subscription, "RedrivePolicy", &policy).unwrap();
@@ -103,12 +112,38 @@ async fn what_a_queue_that_is_gone_should_have_had_is_in_the_dead_letter_queue()
         let w = world([("RawMessageDelivery", raw), ("RedrivePolicy", redrive)]);
         let subscription = w.topics.subscriptions(None).unwrap().remove(0);
         assert_eq!(subscription.attributes("000000000000")["RedrivePolicy"], redrive);
-        w.queues.create("dead", &BTreeMap::new()).unwrap();
+        open(&w.queues, "dead");
         w.queues.delete_queue("q").unwrap();
         w.topics.publish(&w.topic, "kept", BTreeMap::new(), None).unwrap();
         assert_eq!((w.topics.counts().dead_lettered, w.topics.counts().failed), (1, 0));
         assert!(next(&w.queues, "dead").await.unwrap().body.contains("kept"));
     }
+}
+
+#[tokio::test]
+async fn a_queue_gets_nothing_from_a_topic_that_its_policy_keeps_out() {
+    let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}"#;
+    let w = world([("RedrivePolicy", redrive)]);
+    let policy = |topic: &str| {
+        let statement = json!({
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        });
+        attributes([("Policy", &json!({"Statement": statement}).to_string())])
+    };
+    let other = w.topic.replace(":t", ":other");
+    w.queues.create("dead", &BTreeMap::new()).unwrap();
+    for (of_queue, of_dead, expected) in
+        [(&w.topic, &other, (1, 0, 0)), (&other, &w.topic, (1, 1, 0)), (&other, &other, (1, 1, 1))]
+    {
+        w.queues.set_attributes("q", &policy(of_queue)).unwrap();
+        w.queues.set_attributes("dead", &policy(of_dead)).unwrap();
+        w.topics.publish(&w.topic, "m", BTreeMap::new(), None).unwrap();
+        let counts = w.topics.counts();
+        assert_eq!((counts.delivered, counts.dead_lettered, counts.failed), expected, "{of_queue} {of_dead}");
+    }
+    let depth = |queue: &str| w.queues.depth(queue).unwrap().total();
+    assert_eq!((depth("q"), depth("dead")), (1, 1));
 }
 
 #[tokio::test]
@@ -137,8 +172,9 @@ async fn the_trace_header_reaches_the_queue() {
 #[tokio::test]
 async fn a_fifo_topic_repeats_nothing_within_the_window() {
     let w = world([]);
-    let topic = w.topics.create_in("us-east-1", "t.fifo", &attributes([("FifoTopic", "true")])).unwrap();
-    let queue = w.queues.create("q.fifo", &BTreeMap::new()).unwrap();
+    let made = attributes([("FifoTopic", "true"), ("ContentBasedDeduplication", "true")]);
+    let topic = w.topics.create_in("us-east-1", "t.fifo", &made).unwrap();
+    let queue = open(&w.queues, "q.fifo");
     w.topics.subscribe(&topic, "sqs", &queue, &BTreeMap::new()).unwrap();
     w.topics.subscribe(&topic, "sqs", &w.queues.arn("q").unwrap(), &BTreeMap::new()).unwrap();
     assert!(matches!(w.topics.publish(&topic, "m", BTreeMap::new(), None), Err(SnsError::InvalidParameter(_))));
@@ -147,6 +183,33 @@ async fn a_fifo_topic_repeats_nothing_within_the_window() {
     }
     assert_eq!(w.queues.depth("q.fifo").unwrap().total(), 1);
     assert_eq!(w.queues.depth("q").unwrap().total(), 2, "a standard queue takes both");
+}
+
+#[test]
+fn a_topic_takes_what_its_kind_and_its_attributes_allow() {
+    let w = world([]);
+    let fifo = w.topics.create_in("us-east-1", "t.fifo", &attributes([("FifoTopic", "true")])).unwrap();
+    let large = w.topics.create_in("us-east-1", "large", &attributes([("MaximumMessageSize", "1048576")])).unwrap();
+    let (group, id) = (Some("g".to_owned()), Some("d".to_owned()));
+    let with = |group_id: &Option<String>, dedup_id: &Option<String>| Publish {
+        group_id: group_id.clone(),
+        dedup_id: dedup_id.clone(),
+        ..Publish::default()
+    };
+    let rows = [
+        ("a group on a standard topic", &w.topic, 1, with(&group, &None), true),
+        ("a deduplication id on a standard topic", &w.topic, 1, with(&None, &id), false),
+        ("both on a FIFO topic", &fifo, 1, with(&group, &id), true),
+        ("no group on a FIFO topic", &fifo, 1, with(&None, &id), false),
+        ("no deduplication id on a FIFO topic", &fifo, 1, with(&group, &None), false),
+        ("256 KiB", &w.topic, 262_144, Publish::default(), true),
+        ("more", &w.topic, 262_145, Publish::default(), false),
+        ("1 MiB, where the topic is set so", &large, 1_048_576, Publish::default(), true),
+        ("more than that", &large, 1_048_577, Publish::default(), false),
+    ];
+    for (situation, topic, bytes, publish, taken) in rows {
+        assert_eq!(w.topics.publish_with(topic, &"x".repeat(bytes), publish).is_ok(), taken, "{situation}");
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use fastrand::Rng;
 use super::error::SnsError;
 use super::publishing::{DeliveryCounts, FunctionSink};
 use super::subscription::{Protocol, Subscription};
-use crate::sqs::{Queues, uuid};
+use crate::policy::{Act, admitting, allows};
+use crate::sqs::{MAX_MESSAGE_BYTES, Queues, uuid};
 
 /// The most topics, and the most subscriptions of one topic.
 const MAX_TOPICS: usize = 10_000;
@@ -38,6 +39,29 @@ pub(super) struct State {
 pub(super) struct Topic {
     attributes: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
+}
+
+/// A topic's limit on one message, and on those of one batch together, unless `MaximumMessageSize` says otherwise.
+///
+/// Source: SNS API reference, "PublishBatch".
+const USUAL_MESSAGE_BYTES: usize = 256 * 1024;
+
+impl Topic {
+    /// Empty where none was set.
+    fn policy(&self) -> &str {
+        self.attributes.get("Policy").map(String::as_str).unwrap_or_default()
+    }
+
+    /// The most bytes of one message, and of a batch.
+    pub(super) fn max_bytes(&self) -> usize {
+        let set = self.attributes.get("MaximumMessageSize").and_then(|bytes| bytes.parse().ok());
+        set.unwrap_or(USUAL_MESSAGE_BYTES).min(MAX_MESSAGE_BYTES)
+    }
+
+    /// A FIFO topic makes deduplication ids from the messages.
+    pub(super) fn makes_ids(&self) -> bool {
+        self.attributes.get("ContentBasedDeduplication").is_some_and(|value| value == "true")
+    }
 }
 
 impl std::fmt::Debug for Topics {
@@ -132,10 +156,12 @@ impl Topics {
         self.lock().topics.keys().cloned().collect()
     }
 
-    /// Whether there is such a topic.
-    #[must_use]
-    pub fn exists(&self, topic_arn: &str) -> bool {
-        self.lock().topics.contains_key(topic_arn)
+    /// The most bytes that a topic takes with one request.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(super) fn max_bytes(&self, topic_arn: &str) -> Result<usize, SnsError> {
+        self.lock().topics.get(topic_arn).map(Topic::max_bytes).ok_or_else(no_topic)
     }
 
     /// All attributes of a topic, by SNS's names.
@@ -163,7 +189,8 @@ impl Topics {
         Ok(all)
     }
 
-    /// Sets one attribute of a topic; it is kept, not acted upon.
+    /// Sets one attribute of a topic. `Policy`, `MaximumMessageSize` and `ContentBasedDeduplication` are acted upon, others
+    /// kept.
     ///
     /// # Errors
     /// [`SnsError::NotFound`].
@@ -172,6 +199,33 @@ impl Topics {
         let topic = state.topics.get_mut(topic_arn).ok_or_else(no_topic)?;
         topic.attributes.insert(name.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    /// Whether the topic's policy lets S3 publish for this bucket.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(crate) fn admits(&self, topic_arn: &str, bucket_arn: &str) -> Result<bool, SnsError> {
+        let state = self.lock();
+        let topic = state.topics.get(topic_arn).ok_or_else(no_topic)?;
+        Ok(allows(topic.policy(), self.publishing(topic_arn, bucket_arn)))
+    }
+
+    /// Has the topic's policy let S3 publish for this bucket.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(crate) fn admit(&self, topic_arn: &str, bucket_arn: &str) -> Result<(), SnsError> {
+        let mut state = self.lock();
+        let topic = state.topics.get_mut(topic_arn).ok_or_else(no_topic)?;
+        let policy = admitting(topic.policy(), self.publishing(topic_arn, bucket_arn));
+        topic.attributes.insert("Policy".to_owned(), policy);
+        Ok(())
+    }
+
+    fn publishing<'a>(&'a self, topic_arn: &'a str, bucket_arn: &'a str) -> Act<'a> {
+        let (service, action) = ("s3.amazonaws.com", "sns:Publish");
+        Act { service, action, resource: topic_arn, source_arn: bucket_arn, source_account: self.account() }
     }
 
     /// Runs on a topic's tags.
