@@ -1,8 +1,8 @@
 //! The plan that undoes a wiring: the bucket falls silent first, then everything else goes that this tool has made.
 
 use super::{
-    Admission, Announcement, Arn, BTreeSet, Call, MADE_FOR, Notification, Plan, Seen, Sign, Step, Subscription, Topic, Wish,
-    probe, queue_sid, topic_sid,
+    Admission, Announcement, Arn, BTreeSet, Call, Filter, MADE_FOR, Notification, Plan, Seen, Sign, Step, Subscription, Topic,
+    Wish, probe, queue_sid, topic_sid,
 };
 use crate::notification::goes_to;
 
@@ -75,8 +75,8 @@ fn rules(seen: &Seen, wish: &Wish, served: BTreeSet<String>, plan: &mut Plan) ->
     let after = seen.notification.keeping(&wish.owner, &topic, &served);
     plan.rules(&seen.notification, &after, &wish.owner);
     if !after.same(&seen.notification) {
-        let filter = Default::default();
-        plan.steps.push(Step::Announce((!served.is_empty()).then(|| Announcement { topic, families: served, filter })));
+        let kept = Announcement { topic, families: served, filter: Filter::default() };
+        plan.steps.push(Step::Announce(Some(kept).filter(|kept| !kept.families.is_empty())));
     }
     after
 }
