@@ -61,8 +61,8 @@ impl Topics {
         self.publish_with(topic_arn, message, Publish { attributes, subject: subject.map(str::to_owned), ..Publish::default() })
     }
 
-    /// Publishes a message. Duplicates, delays and disorder on its way are those of the queues' own
-    /// [`Faults`](crate::sqs::Faults).
+    /// Publishes a message. What a FIFO topic got within five minutes is accepted, and not delivered again. Duplicates, delays
+    /// and disorder on its way are those of the queues' own [`Faults`](crate::sqs::Faults).
     ///
     /// # Errors
     /// [`SnsError::NotFound`] without the topic; [`SnsError::InvalidParameter`] for a bad message. A subscription that
@@ -82,7 +82,8 @@ impl Topics {
         let published = self.queues().clock().now();
         let (publication, targets, functions, base) = {
             let mut state = self.lock();
-            let topic = state.topics.get(topic_arn).ok_or_else(no_topic)?;
+            let message_id = uuid(&mut state.ids);
+            let topic = state.topics.get_mut(topic_arn).ok_or_else(no_topic)?;
             if size(message, &publish.attributes) > topic.max_bytes() {
                 return invalid("Message too long");
             }
@@ -95,15 +96,24 @@ impl Topics {
                 Some(_) if !fifo => return invalid("MessageDeduplicationId is not valid for this topic type"),
                 _ => {}
             }
+            let dedup_id = publish.dedup_id.or_else(|| fifo.then(|| content_id(message)));
+            if let Some(id) = &dedup_id {
+                let key = topic.dedup_key(publish.group_id.as_deref(), id);
+                if let Some(first) = topic.dedup.find(&key, published) {
+                    // Accepted, and not delivered, to whatever is subscribed.
+                    return Ok(first);
+                }
+                topic.dedup.remember(key, message_id.clone(), published);
+            }
             let publication = Publication {
-                message_id: uuid(&mut state.ids),
+                message_id,
                 topic_arn: topic_arn.to_owned(),
                 message: message.to_owned(),
                 subject: publish.subject,
                 attributes: publish.attributes,
                 trace_header: publish.trace_header,
                 group_id: publish.group_id,
-                dedup_id: publish.dedup_id.or_else(|| fifo.then(|| content_id(message))),
+                dedup_id,
                 published,
             };
             let targets: Vec<Subscription> =

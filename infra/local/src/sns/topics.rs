@@ -9,7 +9,7 @@ use super::error::SnsError;
 use super::publishing::{DeliveryCounts, FunctionSink};
 use super::subscription::{Protocol, Subscription};
 use crate::policy::{Act, admitting, allows};
-use crate::sqs::{MAX_MESSAGE_BYTES, Queues, uuid};
+use crate::sqs::{Dedup, MAX_MESSAGE_BYTES, Queues, uuid};
 
 /// The most topics, and the most subscriptions of one topic.
 const MAX_TOPICS: usize = 10_000;
@@ -39,6 +39,8 @@ pub(super) struct State {
 pub(super) struct Topic {
     attributes: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
+    /// Of a FIFO topic, with the ids of the first publications.
+    pub(super) dedup: Dedup<String>,
 }
 
 /// A topic's limit on one message, and on those of one batch together, unless `MaximumMessageSize` says otherwise.
@@ -56,6 +58,14 @@ impl Topic {
     pub(super) fn max_bytes(&self) -> usize {
         let set = self.attributes.get("MaximumMessageSize").and_then(|bytes| bytes.parse().ok());
         set.unwrap_or(USUAL_MESSAGE_BYTES).min(MAX_MESSAGE_BYTES)
+    }
+
+    /// What a deduplication id is remembered by: its scope is the topic, or each of its groups.
+    pub(super) fn dedup_key(&self, group: Option<&str>, id: &str) -> String {
+        match self.attributes.get("FifoThroughputScope").is_some_and(|scope| scope == "MessageGroup") {
+            true => format!("{} {id}", group.unwrap_or_default()),
+            false => id.to_owned(),
+        }
     }
 
     /// A FIFO topic makes deduplication ids from the messages.
@@ -139,7 +149,7 @@ impl Topics {
         if state.topics.len() >= MAX_TOPICS && !state.topics.contains_key(&arn) {
             return Err(SnsError::InvalidParameter(format!("this cloud holds {MAX_TOPICS} topics at most")));
         }
-        state.topics.entry(arn.clone()).or_insert_with(|| Topic { attributes: attributes.clone(), tags: BTreeMap::new() });
+        state.topics.entry(arn.clone()).or_insert_with(|| Topic { attributes: attributes.clone(), ..Topic::default() });
         Ok(arn)
     }
 
@@ -189,8 +199,8 @@ impl Topics {
         Ok(all)
     }
 
-    /// Sets one attribute of a topic. `Policy`, `MaximumMessageSize` and `ContentBasedDeduplication` are acted upon, others
-    /// kept.
+    /// Sets one attribute of a topic. `Policy`, `MaximumMessageSize`, `ContentBasedDeduplication` and `FifoThroughputScope` are
+    /// acted upon, others kept.
     ///
     /// # Errors
     /// [`SnsError::NotFound`].
