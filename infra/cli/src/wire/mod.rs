@@ -2,10 +2,11 @@
 
 mod text;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use brigade::aws::Clients;
 use brigade::notification::Filter;
+use brigade_local::clock::Clock;
 use brigade_wire::apply::{Patience, Report, Stopped, TestEvent, Why, apply, read};
 use brigade_wire::arn::{Arn, topic_name};
 use brigade_wire::aws::Aws;
@@ -207,7 +208,7 @@ async fn wish(cloud: &Aws, arguments: &Arguments) -> Result<Wish, Failure> {
         filter: Filter { prefix: arguments.prefix.clone(), suffix: arguments.suffix.clone() },
         direction: if arguments.remove { Direction::Remove } else { Direction::Connect },
         // A clock before 1970 takes nothing for left behind.
-        now: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
+        now: u64::try_from(Clock::real().now().unix_timestamp()).unwrap_or_default(),
     })
 }
 

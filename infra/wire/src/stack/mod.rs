@@ -111,8 +111,8 @@ impl<N: Notifications, D: Delivery> Resource<N, D> {
         }
     }
 
-    /// The resource moves to this bucket and has no rules in it yet. A move that fails takes them out again: CloudFormation goes
-    /// on with the old bucket, and never deletes the new one.
+    /// The resource moves to this bucket and has no rules in it yet. A move that fails takes them out again: CloudFormation
+    /// goes on with the old bucket, and never deletes the new one.
     async fn is_untouched(&self, request: &Request, place: Place<'_>) -> bool {
         let moves = request.kind == RequestKind::Update && request.known_bucket().is_some_and(|known| known != place.bucket);
         if !moves {
