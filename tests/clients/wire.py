@@ -139,15 +139,15 @@ def survives_and_is_left_as_it_was(queue, topic):
 
 
 def what_broke_is_mended():
-    wire("--apply")
+    wire("--prefix", "uploads/", "--apply")
     url = SQS.get_queue_url(QueueName="brigade-thumbnail")["QueueUrl"]
     theirs = {"Sid": "theirs", "Effect": "Deny", "Principal": "*", "Action": "sqs:PurgeQueue", "Resource": arn(url)}
     SQS.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [theirs]})})
-    mended = wire("--apply")
+    mended = wire("--prefix", "uploads/", "--apply")
     assert mended["outcome"] == "applied" and mended["changes"] == 1, mended
     sids = [statement["Sid"] for statement in policy(url)["Statement"]]
     assert sids[0] == "theirs" and len(sids) == 2, sids
-    assert wire("--apply")["changes"] == 0
+    assert wire("--prefix", "uploads/", "--apply")["changes"] == 0
     wire("--remove", "--topic", f"theirs-{RUN}", "--apply", code=1)
     assert ids(configuration()) >= {"brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved"}, configuration()
     wire("--remove", "--apply")
