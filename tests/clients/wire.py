@@ -129,12 +129,29 @@ def survives_and_is_left_as_it_was(queue, topic):
         assert json.loads(attributes["RedrivePolicy"]) == {"deadLetterTargetArn": dead_letters}, attributes
         admitted = policy(SQS.get_queue_url(QueueName=dead_letters.rsplit(":", 1)[1])["QueueUrl"])["Statement"]
         assert [s["Resource"] for s in admitted if s["Condition"]["ArnEquals"] == {"aws:SourceArn": wired_topic}] == [dead_letters], admitted
+        assert admitted[0]["Condition"]["StringEquals"]["aws:SourceAccount"] == wired_topic.split(":")[4], admitted
 
     removed = wire("--remove", "--apply")
     assert removed["outcome"] == "applied", removed
     assert configuration() == before, configuration()
     assert state() == around, (state(), around)
     assert policies() == allowed, (policies(), allowed)
+
+
+def what_broke_is_mended():
+    wire("--prefix", "uploads/", "--apply")
+    url = SQS.get_queue_url(QueueName="brigade-thumbnail")["QueueUrl"]
+    theirs = {"Sid": "theirs", "Effect": "Deny", "Principal": "*", "Action": "sqs:PurgeQueue", "Resource": arn(url)}
+    SQS.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [theirs]})})
+    mended = wire("--prefix", "uploads/", "--apply")
+    assert mended["outcome"] == "applied" and mended["changes"] == 1, mended
+    sids = [statement["Sid"] for statement in policy(url)["Statement"]]
+    assert sids[0] == "theirs" and len(sids) == 2, sids
+    assert wire("--prefix", "uploads/", "--apply")["changes"] == 0
+    wire("--remove", "--topic", f"theirs-{RUN}", "--apply", code=1)
+    assert ids(configuration()) >= {"brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved"}, configuration()
+    wire("--remove", "--apply")
+    assert policy(url)["Statement"] == [theirs], policy(url)
 
 
 def overlaps_are_refused_in_s3s_words(queue):
@@ -185,6 +202,25 @@ def invalid_configurations_are_refused(queue):
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error
 
 
+def admitting(action, resource):
+    """A policy that lets S3 act for the bucket."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": action, "Resource": resource}
+    condition = {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:*:*:{BUCKET}"}, "StringEquals": {"aws:SourceAccount": resource.split(":")[4]}}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement | {"Condition": condition}]})
+
+
+def admitted_queue(name):
+    url = SQS.create_queue(QueueName=name)["QueueUrl"]
+    SQS.set_queue_attributes(QueueUrl=url, Attributes={"Policy": admitting("sqs:SendMessage", arn(url))})
+    return arn(url)
+
+
+def admitted_topic(name):
+    topic = SNS.create_topic(Name=name)["TopicArn"]
+    SNS.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=admitting("sns:Publish", topic))
+    return topic
+
+
 def main():
     S3.create_bucket(Bucket=BUCKET)
     if MOTO:
@@ -192,10 +228,11 @@ def main():
             dead_letters = arn(SQS.create_queue(QueueName=f"brigade-{function}-dlq")["QueueUrl"])
             redrive = json.dumps({"deadLetterTargetArn": dead_letters, "maxReceiveCount": 5})
             SQS.create_queue(QueueName=f"brigade-{function}", Attributes={"RedrivePolicy": redrive})
-    queue = arn(SQS.create_queue(QueueName=f"theirs-{RUN}")["QueueUrl"])
-    topic = SNS.create_topic(Name=f"theirs-{RUN}")["TopicArn"]
+    queue, topic = admitted_queue(f"theirs-{RUN}"), admitted_topic(f"theirs-{RUN}")
     survives_and_is_left_as_it_was(queue, topic)
     print("ok: rules of others survive, and removal leaves what was there")
+    what_broke_is_mended()
+    print("ok: a queue that lets the topic in no more is mended, and a removal from another topic is refused")
     overlaps_are_refused_in_s3s_words(queue)
     print("ok: overlaps are refused in S3's words")
     if not MOTO:

@@ -39,6 +39,16 @@ pub(super) trait Deployment: Send + Sync {
         false
     }
 
+    /// Messages of one invocation at most, where the scenario has `batch` for most functions.
+    fn batch(&self, batch: usize) -> usize {
+        batch
+    }
+
+    /// It is invoked on a schedule, too.
+    fn is_scheduled(&self) -> bool {
+        false
+    }
+
     /// Requests to the store that one message can need at most.
     fn requests_per_message(&self) -> u64;
 

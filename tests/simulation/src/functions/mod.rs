@@ -1,7 +1,9 @@
 //! The functions, as they are deployed in the world.
 
 mod cleanup;
+mod compact;
 mod thumbnail;
 
 pub(super) use cleanup::CleanupDeployed;
+pub(super) use compact::CompactDeployed;
 pub(super) use thumbnail::ThumbnailDeployed;
