@@ -220,7 +220,7 @@ impl Cleaning<'_> {
 /// S3's document of the source's creation, as the source is now. No sequencer: nothing has happened.
 fn notification(source: &Location, meta: &ObjectMeta) -> String {
     let event = ObjectEvent {
-        kind: EventKind::new("ObjectCreated:Put"),
+        kind: EventKind::announced(),
         bucket: source.bucket.clone(),
         region: None,
         key: source.key.clone(),

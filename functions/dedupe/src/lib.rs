@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use brigade::budget::{Deadline, LONGEST_REQUEST};
 use brigade::config::{Mode, Span};
-use brigade::event::{ObjectEvent, ObjectKey};
+use brigade::event::{EventKind, ObjectEvent, ObjectKey};
 use brigade::ledger::{Answer, Change, Claims, Documents, End, Ending, LedgerError, Standing, States, Terms, standing};
 use brigade::storage::{ErrorKind, Head, Location, Nonces, ObjectMeta, Store, StoreError};
 use brigade::verdict::{Outcome, Reason, Verdict};
@@ -273,6 +273,11 @@ impl Worker for Dedupe {
 
     fn input(&self) -> &[Span] {
         &self.config.common.input
+    }
+
+    /// What cleanup announces is no change: its consumer would take it for one, and its order can't be known.
+    fn refuses(&self, kind: &EventKind) -> Option<Reason> {
+        (*kind == EventKind::announced()).then(|| Reason::new("announced", "nothing has changed"))
     }
 
     async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {

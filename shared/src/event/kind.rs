@@ -23,6 +23,15 @@ impl EventKind {
         Self(Self::BATCH_TASK.to_owned())
     }
 
+    /// The kind of a source that is announced once more, so that somebody makes what is missing of it. Nothing happened to it.
+    /// Subscribed to as a creation is.
+    pub const ANNOUNCED: &str = "ObjectCreated:Announced";
+
+    /// See [`EventKind::ANNOUNCED`].
+    pub fn announced() -> Self {
+        Self(Self::ANNOUNCED.to_owned())
+    }
+
     /// The name, such as `ObjectCreated:Put`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -65,6 +74,7 @@ mod tests {
             ("ObjectAcl:Put", other),
             ("ObjectAnnotation:Delete", other),
             ("ObjectAnnotation:Put", other),
+            ("ObjectCreated:Announced", created),
             ("ObjectCreated:CompleteMultipartUpload", created),
             ("ObjectCreated:Copy", created),
             ("ObjectCreated:Post", created),
