@@ -18,7 +18,7 @@ const MODE: Variable = Variable {
 const STATE: Variable = Variable {
     name: "BRIGADE_STATE",
     meaning: "s3://bucket/prefix for the ledger, intents and plans",
-    fallback: Fallback::Unset("unset; required by dedupe, compact and mover"),
+    fallback: Fallback::Unset("unset; required by dedupe and compact"),
     example: "s3://state/brigade/",
 };
 const PARKED: Variable = Variable {

@@ -51,7 +51,7 @@ pub(super) fn outcome(arguments: &Arguments, plan: &Plan, outcome: &Outcome) -> 
                     Duration::from_secs(arguments.wait)
                 ),
             };
-            format!("\n{} done, and read back.{rivals}{event}", counted(report.done.len()))
+            format!("\n{} done, and read back.{rivals}{event}{}", counted(report.done.len()), inputs(arguments))
         }
         Outcome::Stopped(stopped) => {
             let list = |steps: &[Step]| match steps {
@@ -67,6 +67,20 @@ pub(super) fn outcome(arguments: &Arguments, plan: &Plan, outcome: &Outcome) -> 
             )
         }
     }
+}
+
+/// Who is connected and takes something else acknowledges every event as `not-mine`: nothing else would tell.
+fn inputs(arguments: &Arguments) -> String {
+    let Arguments { bucket, functions, prefix, suffix, remove, .. } = arguments;
+    if *remove {
+        return String::new();
+    }
+    let names: Vec<&str> = functions.iter().map(|function| function.name).collect();
+    let (prefix, suffix) = (prefix.as_deref().unwrap_or_default(), suffix.as_deref().unwrap_or_default());
+    let names = names.join(" and ");
+    format!(
+        "\nWhat BRIGADE_INPUT of {names} does not name is skipped as not-mine: see that it has s3://{bucket}/{prefix}*{suffix}"
+    )
 }
 
 fn counted(steps: usize) -> String {
