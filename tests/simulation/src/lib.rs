@@ -27,12 +27,14 @@ mod sabotage;
 mod scenario;
 mod scheduler;
 mod search;
+mod stream;
 mod timeline;
 mod topic;
 mod witness;
 mod world;
 
 pub use report::Report;
-pub use sabotage::{Announcing, Keeping, Sabotage};
+pub use sabotage::{Announcing, Forwarding, Keeping, Sabotage};
 pub use scenario::{Company, Scenario};
 pub use search::{Found, first_caught, search, simulate};
+pub use stream::Stream;

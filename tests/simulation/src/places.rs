@@ -4,6 +4,8 @@
 pub(super) const SOURCES: &str = "photos";
 /// The bucket of what is derived from them.
 pub(super) const DERIVED: &str = "derived";
+/// The bucket of what functions keep for themselves.
+pub(super) const STATE: &str = "state";
 /// The key that some buckets encrypt with.
 pub(super) const KMS_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/simulated";
 

@@ -2,6 +2,8 @@
 
 use brigade::storage::faulty::Faults;
 
+use super::stream::Stream;
+
 /// The functions that are deployed together; each company has those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Company {
@@ -9,6 +11,8 @@ pub enum Company {
     Thumbnail,
     /// And cleanup.
     Cleanup,
+    /// And dedupe.
+    Dedupe,
 }
 
 /// The parameters of one run.
@@ -46,6 +50,8 @@ pub struct Scenario {
     pub clears_noncurrent: bool,
     /// After this many changes another configuration is deployed.
     pub deploy_after: Option<u32>,
+    /// dedupe's part.
+    pub stream: Stream,
     /// Invocations at a time.
     pub invocations: usize,
     /// Messages of one invocation at most.
@@ -132,6 +138,7 @@ impl Scenario {
             withdraws: false,
             clears_noncurrent: false,
             deploy_after: (random.u8(0..3) == 0).then(|| random.u32(3..20)),
+            stream: Stream::of_seed(seed),
             invocations: random.usize(2..=3),
             batch: random.usize(1..=3),
             faults,
@@ -155,6 +162,7 @@ impl Scenario {
             lose_acknowledgement: 0.0,
             duplicate: 0.0,
             queue_fails: 0.0,
+            stream: self.stream.without_faults(),
             ..self
         }
     }

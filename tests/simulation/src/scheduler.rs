@@ -125,9 +125,9 @@ impl World {
     }
 
     async fn invoke(&mut self, index: usize) {
-        let number = self.random.usize(1..=self.scenario.batch);
-        let old = !self.deployed || (!self.drained && Instant::now() < self.overlap_ends && self.random.bool());
         let Some(function) = self.functions.get(index) else { return };
+        let number = self.random.usize(1..=function.deployment.batch(self.scenario.batch));
+        let old = !self.deployed || (!self.drained && Instant::now() < self.overlap_ends && self.random.bool());
         let messages = function.queues.receive(number);
         if messages.is_empty() {
             return;

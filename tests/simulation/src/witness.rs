@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use brigade::derived::{Template, VERSION, is_withdrawn};
-use brigade::event::{BucketName, ObjectEvent};
+use brigade::event::BucketName;
 use brigade::storage::embedded::Change;
 use brigade::storage::{EmbeddedStore, Head, Location};
 use tokio::time::Instant;
@@ -116,18 +116,7 @@ impl Witness {
                 state.classes.insert(etag, content.class);
             }
         }
-        self.topic.announce(&ObjectEvent {
-            kind: change.kind.clone(),
-            bucket: change.bucket.clone(),
-            region: None,
-            key: change.key.clone(),
-            other_key: None,
-            version_id: change.version_id.clone(),
-            etag: change.etag.clone(),
-            size: change.size,
-            sequencer: Some(change.sequencer.clone()),
-            time: Some(change.time),
-        });
+        self.topic.announce(&change.event());
     }
 
     fn see_derived(&self, at: &Location) -> Option<String> {

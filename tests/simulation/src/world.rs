@@ -16,7 +16,8 @@ use super::part::{Ground, Part};
 use super::photos::Photos;
 use super::report::Report;
 use super::sabotage::Sabotage;
-use super::scenario::Scenario;
+use super::scenario::{Company, Scenario};
+use super::stream::Streamed;
 use super::timeline::Timeline;
 use super::topic::Topic;
 
@@ -222,7 +223,11 @@ impl World {
 
 /// The parts of the company's functions.
 fn parts(ground: &mut Ground) -> Vec<Box<dyn Part>> {
-    vec![Box::new(Photos::lay(ground))]
+    let mut parts: Vec<Box<dyn Part>> = vec![Box::new(Photos::lay(ground))];
+    if ground.scenario.company >= Company::Dedupe {
+        parts.push(Box::new(Streamed::lay(ground)));
+    }
+    parts
 }
 
 /// The store, in simulated time.

@@ -1,7 +1,7 @@
 //! The functions in a simulated world, seed by seed.
 #![expect(clippy::panic, reason = "a test that panics is a test that fails")]
 
-use brigade_simulation::{Announcing, Company, Keeping, Sabotage, Scenario, first_caught, search, simulate};
+use brigade_simulation::{Announcing, Company, Forwarding, Keeping, Sabotage, Scenario, first_caught, search, simulate};
 
 /// Seeds of an ordinary test run; `BRIGADE_SIMULATION_SEEDS` asks for more.
 const SEEDS: u64 = 150;
@@ -32,6 +32,25 @@ const KINDS: &[&str] = &[
 /// What cleanup adds to them.
 const OF_CLEANUP: &[&str] = &["publication refused", "publication's reply lost", "source announced again"];
 
+/// What dedupe adds to them.
+const OF_DEDUPE: &[&str] = &[
+    "change forwarded again",
+    "change refused for good",
+    "duplicate dropped by FIFO",
+    "entry refused",
+    "head crowded",
+    "marks sealed",
+    "old event told again",
+    "outage",
+    "request to the target late",
+    "request to the target lost",
+    "request to the target refused",
+    "send landed late",
+    "shard split",
+    "shard strained",
+    "target's reply lost",
+];
+
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
@@ -57,6 +76,11 @@ fn thumbnail_and_cleanup_hold_whatever_fails() {
     holds(Company::Cleanup, &[KINDS, OF_CLEANUP]);
 }
 
+#[test]
+fn thumbnail_cleanup_and_dedupe_hold_whatever_fails() {
+    holds(Company::Dedupe, &[KINDS, OF_CLEANUP, OF_DEDUPE]);
+}
+
 /// cleanup took back the withdrawn sidecar of a source that was rejected and had gone before it was parked: nobody parked it.
 #[test]
 fn a_rejected_source_that_was_withdrawn_is_parked_when_it_is_back() {
@@ -67,7 +91,7 @@ fn a_rejected_source_that_was_withdrawn_is_parked_when_it_is_back() {
 }
 
 /// The largest company.
-const ALL: Company = Company::Cleanup;
+const ALL: Company = Company::Dedupe;
 
 #[test]
 fn a_world_without_faults_converges() {
@@ -99,18 +123,19 @@ fn the_same_seed_gives_the_same_run() {
 /// Within how many seeds each sabotage must show.
 const SABOTAGE_SEEDS: u64 = 1000;
 
-fn is_caught(company: Company, sabotage: Sabotage) {
-    let report = first_caught(0..SABOTAGE_SEEDS, |seed| Scenario::of_seed(seed, company), sabotage);
-    let report = report.unwrap_or_else(|| panic!("{sabotage:?} was not caught within {SABOTAGE_SEEDS} seeds"));
+/// `by`: the invariant that must catch it.
+fn is_caught(company: Company, sabotage: Sabotage, by: Option<&str>) {
+    let report = first_caught(0..SABOTAGE_SEEDS, |seed| Scenario::of_seed(seed, company), sabotage, by);
+    let report = report.unwrap_or_else(|| panic!("{sabotage:?} was not caught by {by:?} within {SABOTAGE_SEEDS} seeds"));
     println!("{sabotage:?} is caught by seed {}: {}", report.seed, report.divergences.join("; "));
 }
 
 macro_rules! sabotages {
-    ($module:ident: $table:ident of $company:ident; $($name:ident: $kind:ident($sabotage:expr),)*) => {
+    ($module:ident: $table:ident of $company:ident; $($name:ident: $kind:ident($sabotage:expr) $(by $by:literal)?,)*) => {
         mod $module {
             use super::*;
 
-            $(#[test] fn $name() { is_caught(Company::$company, Sabotage::$kind($sabotage)); })*
+            $(#[test] fn $name() { is_caught(Company::$company, Sabotage::$kind($sabotage), None$(.or(Some($by)))?); })*
 
             #[test]
             fn every_sabotage_is_in_the_table() {
@@ -141,4 +166,20 @@ sabotages! { cleanup: CLEANUP of Cleanup;
     announcing_only_what_is_stale_is_caught: Announcing(Announcing::OnlyStale),
     announcing_only_what_is_missing_is_caught: Announcing(Announcing::OnlyMissing),
     announcing_upon_creations_is_caught: Announcing(Announcing::OfCreations),
+}
+
+sabotages! { dedupe: DEDUPE of Dedupe;
+    no_nonce_is_caught: Dedupe(Forwarding::NoNonce) by "own claim",
+    ending_a_claim_whatever_its_number_is_caught: Dedupe(Forwarding::NoToken) by "newest",
+    an_older_change_that_takes_over_is_caught: Dedupe(Forwarding::OlderTakesOver) by "order",
+    claims_by_identity_are_caught: Dedupe(Forwarding::ByIdentity) by "order",
+    a_lease_that_is_too_short_is_caught: Dedupe(Forwarding::LeaseTooShort) by "order",
+}
+
+/// The number on a claim is the second line: with it the newest change is forwarded even where leases don't hold.
+#[test]
+fn with_its_number_dedupe_forwards_the_newest_change_even_where_leases_do_not_hold() {
+    let outlived = Sabotage::Dedupe(Forwarding::Outlived);
+    let caught = first_caught(0..100, |seed| Scenario::of_seed(seed, Company::Dedupe), outlived, None);
+    assert!(caught.is_none(), "{}", caught.map(|report| report.explain()).unwrap_or_default());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::event::{BucketName, EventKind, ObjectKey, Sequencer};
+use crate::event::{BucketName, EventKind, ObjectEvent, ObjectKey, Sequencer};
 
 /// One durable change, in the order in which the store made them.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,24 @@ pub struct Change {
     pub sequencer: Sequencer,
     /// When the store made the change.
     pub time: OffsetDateTime,
+}
+
+impl Change {
+    /// The event that S3 tells of it, without a region: the store is in none.
+    pub fn event(&self) -> ObjectEvent {
+        ObjectEvent {
+            kind: self.kind.clone(),
+            bucket: self.bucket.clone(),
+            region: None,
+            key: self.key.clone(),
+            other_key: None,
+            version_id: self.version_id.clone(),
+            etag: self.etag.clone(),
+            size: self.size,
+            sequencer: Some(self.sequencer.clone()),
+            time: Some(self.time),
+        }
+    }
 }
 
 /// Who is told of changes.

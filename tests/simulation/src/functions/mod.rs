@@ -1,7 +1,9 @@
 //! The functions, as they are deployed in the world.
 
 mod cleanup;
+mod dedupe;
 mod thumbnail;
 
 pub(super) use cleanup::CleanupDeployed;
+pub(super) use dedupe::DedupeDeployed;
 pub(super) use thumbnail::ThumbnailDeployed;
