@@ -9,8 +9,11 @@ pub mod budget;
 pub mod config;
 pub mod derived;
 pub mod event;
+mod hex;
 pub mod ledger;
 pub mod notification;
 pub mod storage;
 pub mod verdict;
 pub mod worker;
+
+pub use hex::hex;

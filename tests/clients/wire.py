@@ -57,6 +57,10 @@ def policy(url):
     return json.loads(attributes.get("Policy") or "{}")
 
 
+def policies():
+    return {url: policy(url).get("Statement", []) for url in SQS.list_queues().get("QueueUrls", [])}
+
+
 def configuration():
     told = S3.get_bucket_notification_configuration(Bucket=BUCKET)
     return {name: value for name, value in told.items() if name != "ResponseMetadata"}
@@ -95,9 +99,9 @@ def foreign(queue, topic):
     }
 
 
-def survives_and_is_left_as_it_was(function_queue, queue, topic):
+def survives_and_is_left_as_it_was(queue, topic):
     S3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=foreign(queue, topic))
-    before, around, allowed = configuration(), state(), policy(function_queue)
+    before, around, allowed = configuration(), state(), policies()
     # moto takes the EventBridge switch and does not tell it.
     assert ("EventBridgeConfiguration" in before) != MOTO, before
     switch = {"EventBridgeConfiguration": {}} if not MOTO else {}
@@ -118,14 +122,19 @@ def survives_and_is_left_as_it_was(function_queue, queue, topic):
     assert statement[0]["Condition"]["StringEquals"]["aws:SourceAccount"] == wired_topic.split(":")[4], statement
     subscription = SNS.list_subscriptions_by_topic(TopicArn=wired_topic)["Subscriptions"]
     assert sorted(s["Endpoint"].rsplit(":", 1)[1] for s in subscription) == ["brigade-cleanup", "brigade-thumbnail"], subscription
-    attributes = SNS.get_subscription_attributes(SubscriptionArn=subscription[0]["SubscriptionArn"])["Attributes"]
-    assert attributes["RawMessageDelivery"] == "true" and attributes["FilterPolicyScope"] == "MessageBody", attributes
+    for one in subscription:
+        attributes = SNS.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]
+        assert attributes["RawMessageDelivery"] == "true" and attributes["FilterPolicyScope"] == "MessageBody", attributes
+        dead_letters = one["Endpoint"] + "-dlq"
+        assert json.loads(attributes["RedrivePolicy"]) == {"deadLetterTargetArn": dead_letters}, attributes
+        admitted = policy(SQS.get_queue_url(QueueName=dead_letters.rsplit(":", 1)[1])["QueueUrl"])["Statement"]
+        assert [s["Resource"] for s in admitted if s["Condition"]["ArnEquals"] == {"aws:SourceArn": wired_topic}] == [dead_letters], admitted
 
     removed = wire("--remove", "--apply")
     assert removed["outcome"] == "applied", removed
     assert configuration() == before, configuration()
     assert state() == around, (state(), around)
-    assert policy(function_queue).get("Statement", []) == allowed.get("Statement", []), policy(function_queue)
+    assert policies() == allowed, (policies(), allowed)
 
 
 def overlaps_are_refused_in_s3s_words(queue):
@@ -180,11 +189,12 @@ def main():
     S3.create_bucket(Bucket=BUCKET)
     if MOTO:
         for function in ("thumbnail", "cleanup"):
-            SQS.create_queue(QueueName=f"brigade-{function}")
-    function_queue = SQS.get_queue_url(QueueName="brigade-thumbnail")["QueueUrl"]
+            dead_letters = arn(SQS.create_queue(QueueName=f"brigade-{function}-dlq")["QueueUrl"])
+            redrive = json.dumps({"deadLetterTargetArn": dead_letters, "maxReceiveCount": 5})
+            SQS.create_queue(QueueName=f"brigade-{function}", Attributes={"RedrivePolicy": redrive})
     queue = arn(SQS.create_queue(QueueName=f"theirs-{RUN}")["QueueUrl"])
     topic = SNS.create_topic(Name=f"theirs-{RUN}")["TopicArn"]
-    survives_and_is_left_as_it_was(function_queue, queue, topic)
+    survives_and_is_left_as_it_was(queue, topic)
     print("ok: rules of others survive, and removal leaves what was there")
     overlaps_are_refused_in_s3s_words(queue)
     print("ok: overlaps are refused in S3's words")

@@ -1,5 +1,6 @@
 //! Workspace-level tests: what several of them share.
 
+pub mod claims;
 pub mod contract;
 pub mod rig;
 

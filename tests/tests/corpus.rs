@@ -279,9 +279,7 @@ fn render(invocation: &Invocation) -> String {
 
 fn render_message(message: &Message) -> String {
     let mut line = format!("message {}", message.id.as_deref().unwrap_or("WITHOUT ID"));
-    let sent = message.sent.map(|sent| sent.format(&Rfc3339).unwrap());
-    let known =
-        [("sent", &sent), ("queue", &message.queue_arn), ("group", &message.group_id), ("trace", &message.trace_header)];
+    let known = [("queue", &message.queue_arn), ("group", &message.group_id)];
     write!(line, "\n  received {}", message.receive_count).unwrap();
     for (name, value) in known {
         if let Some(value) = value {

@@ -1,62 +1,27 @@
 //! The ledger's contract on each store.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "the helpers of tests fail like tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "the helpers of tests fail like tests do")]
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use brigade::aws::Clients;
-use brigade::config::Place;
-use brigade::event::{BucketName, ObjectKey, Sequencer};
-use brigade::ledger::{Answer, Change, Claims, Digest, Documents, End, Ending, Layout, Order, Standing, States, Terms};
-use brigade::storage::{Condition, EmbeddedStore, Location, Nonces, PutOptions, Store, StoreError};
+use brigade::event::{BucketName, ObjectKey};
+use brigade::ledger::{Answer, Change, Claims};
+use brigade::storage::{Condition, EmbeddedStore, Location, PutOptions, Store};
 use brigade_local::LocalCloud;
+use brigade_tests::claims::{LEASE, Nobody, change, claims, ends};
 use bytes::Bytes;
 use futures::future::join_all;
 
 const CLAIMERS: usize = 16;
-const LEASE: Duration = Duration::from_secs(50);
-
-/// The ledger knows all that these tests ask.
-struct Nobody;
-
-#[async_trait]
-impl States for Nobody {
-    async fn standing(&self, index: usize) -> Result<Standing, StoreError> {
-        panic!("change {index} was to be settled by the ledger alone");
-    }
-}
-
-fn claims(store: &Arc<dyn Store>, bucket: &BucketName, seed: u64) -> Claims {
-    let documents = Documents::new(Arc::clone(store), Nonces::new(fastrand::Rng::with_seed(seed)));
-    let place = Place { bucket: bucket.clone(), prefix: "ledger/".to_owned() };
-    Claims::new(documents, Layout { place, name: "one".to_owned(), depth: 4, retention: Duration::from_secs(18 * 86_400) })
-}
-
-/// The change number `number` of a key, at this time in milliseconds since 1970.
-fn change(key: &str, number: u64, time: i64) -> Change {
-    let (object, identity) = (Digest::of(&[key]), Digest::of(&[key, &number.to_string()]));
-    let order = Order::of_sequencer(Sequencer::new(&format!("{number:018X}")).as_ref());
-    Change { object, identity, key: object.id(), id: identity.id(), order, time: Some(time), of_content: true }
-}
 
 fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-async fn claim(claims: &Claims, changes: &[Change], owner: &str, lease: Duration) -> Vec<Answer> {
-    let changes: Vec<&Change> = changes.iter().collect();
-    let answers = claims.claim(&changes, &Nobody, Terms { owner, lease }).await;
-    answers.into_iter().map(Result::unwrap).collect()
-}
-
-fn ends(changes: &[Change], answers: &[Answer]) -> Vec<End> {
-    let end = |(change, answer): (&Change, &Answer)| match answer {
-        Answer::Claimed(token) => Some(End { key: change.key, token: *token, ending: Ending::Settled }),
-        _ => None,
-    };
-    changes.iter().zip(answers).filter_map(end).collect()
+async fn claim(ledger: &Claims, changes: &[Change], owner: &str, lease: Duration) -> Vec<Answer> {
+    brigade_tests::claims::claim(ledger, changes, &Nobody, owner, lease).await
 }
 
 /// Before anything rests on them: of 16 writers under the same condition, one wins, each time.

@@ -9,7 +9,10 @@
     reason = "clippy exempts test functions alone, not what they share"
 )]
 
+use std::time::Duration;
+
 use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Variable};
+use brigade::verdict::backoff;
 
 /// What `!GetAtt` gives for the queue that dedupe forwards to.
 const DEDUPE_TARGET: &str = "arn:aws:sqs:eu-west-1:123456789012:brigade-dedupe-once.fifo";
@@ -192,6 +195,60 @@ fn every_function_starts_with_what_the_template_sets() {
     }
 }
 
+/// The statements of a role by their `Sid`: actions, and whether it has them only under this condition.
+fn statements(role: &str) -> Vec<(&'static str, Vec<&'static str>, Option<&'static str>)> {
+    let lines = resource(role, "AWS::IAM::Role");
+    let starts: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].trim().starts_with("- Sid: ")).collect();
+    let ends = starts.iter().skip(1).copied().chain([lines.len()]);
+    let statement = |(start, end): (usize, usize)| {
+        let condition = match lines[start.saturating_sub(2)..start] {
+            [branch, condition] if branch.trim() == "- Fn::If:" => condition.trim().strip_prefix("- "),
+            _ => None,
+        };
+        let text: Vec<&str> = lines[start..end].iter().flat_map(|line| line.split('"')).collect();
+        let actions = text.into_iter().filter(|word| word.starts_with("s3:") || word.starts_with("sqs:"));
+        let sid = lines[start].trim().trim_start_matches("- Sid: ");
+        (sid, actions.filter(|word| !word.contains(' ')).collect(), condition)
+    };
+    starts.iter().copied().zip(ends).map(statement).collect()
+}
+
+#[test]
+fn dedupe_may_tag_objects_where_it_is_told_to_and_nowhere_else() {
+    let statements = statements("DedupeRole");
+    assert!(statements.iter().any(|(sid, actions, _)| *sid == "KeepTheLedger" && actions.contains(&"s3:PutObject")));
+    let (tagging, others): (Vec<_>, Vec<_>) = statements.into_iter().partition(|(sid, ..)| *sid == "TagDuplicates");
+    // What `content::tag` asks for, of an object and of a version.
+    let needed = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"];
+    assert_eq!(tagging, [("TagDuplicates", needed.to_vec(), Some("TagsDuplicates"))]);
+    assert!(others.iter().all(|(_, actions, _)| !actions.iter().any(|action| action.contains("Tagging"))), "{others:?}");
+    let conditions = below(&lines(), "Conditions:");
+    assert_eq!(value(&conditions, "TagsDuplicates"), Some("!Equals [!Ref DedupeContent, tag]"));
+    let function = resource("DedupeFunction", "AWS::Serverless::Function");
+    assert_eq!(value(&function, "BRIGADE_CONTENT"), Some("!Ref DedupeContent"));
+}
+
+#[test]
+fn what_dedupe_keeps_is_kept_as_long_as_it_says_and_expires() {
+    let environment: Environment = variables(&resource("DedupeFunction", "AWS::Serverless::Function")).into_iter().collect();
+    let layout = brigade_dedupe::Config::read(&environment).unwrap_or_else(|mistakes| panic!("{mistakes}")).layout;
+    let rules = below(&resource("StateBucket", "AWS::S3::Bucket"), "LifecycleConfiguration:");
+    let days = |folder: &str| {
+        let prefix = format!("Prefix: {}{folder}/", layout.place.prefix);
+        let at = rules.iter().position(|line| line.trim() == prefix).unwrap_or_else(|| panic!("no rule for {prefix}"));
+        number(&rules[at..], "ExpirationInDays")
+    };
+    assert!(
+        days("segments") * 86_400 > layout.retention.as_secs(),
+        "a change would be forgotten while it may still come again"
+    );
+    assert!(days("contents") > 0);
+    let whole =
+        rules.iter().filter(|line| line.trim().starts_with("Prefix: ")).map(|line| line.trim().trim_start_matches("Prefix: "));
+    let heads = format!("{}heads/", layout.place.prefix);
+    assert!(whole.into_iter().all(|prefix| !heads.starts_with(prefix)), "a head must never expire: it holds the open claims");
+}
+
 /// Seconds that a queue hides a message, for each timeout that its function can have.
 fn visibilities(queue: &[&str], function: &[&str]) -> Vec<(u64, u64)> {
     let all = lines();
@@ -246,7 +303,10 @@ fn each_queue_has_dead_letters_that_outlive_it_and_a_parking_queue() {
         let queue = |suffix: &str| resource(&format!("{word}{suffix}"), "AWS::SQS::Queue");
         let own = queue("Queue");
         assert_eq!(value(&own, "QueueName"), Some(function));
-        assert!(number(&own, "maxReceiveCount") >= 5, "{function}: fewer than 5 receives make dead letters of throttling");
+        let receives = u32::try_from(number(&own, "maxReceiveCount")).unwrap();
+        // The shortest pauses that the spread leaves. An outage of minutes must not page anybody.
+        let lasts: Duration = (1..receives).map(|receive| backoff(receive, 99)).sum();
+        assert!(lasts >= Duration::from_secs(3600), "{function}: {receives} receives last {lasts:?}; an hour is the least");
         let dead_letters = value(&own, "deadLetterTargetArn");
         assert_eq!(dead_letters, Some(format!("!GetAtt {word}DeadLetters.Arn").as_str()), "{function}");
         for (suffix, name) in [("DeadLetters", "-dlq"), ("Parked", "-parked")] {

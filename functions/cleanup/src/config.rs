@@ -1,6 +1,6 @@
 //! The function's own variables.
 
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Reader, Variable, parse_count};
+use brigade::config::{Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_count, read};
 use brigade::derived::Template;
 use brigade::worker::topic::parse_topic_arn;
 
@@ -35,7 +35,10 @@ const MAX_DELETES: Variable = Variable {
     example: "100k",
 };
 
-/// The function's own variables; [`COMMON`] ones come beside them.
+/// The function's part of `BRIGADE_STATE`, in its first format.
+const FOLDER: &str = "cleanup/v1/";
+
+/// The function's own variables; [`brigade::config::COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[OUTPUT, ON_DELETE, NONCURRENT, ANNOUNCE, MAX_DELETES];
 
 /// What happens to derived objects whose source is gone.
@@ -71,34 +74,34 @@ pub struct Config {
     pub announce: Option<String>,
     /// The brake of a sweep.
     pub max_deletes: u64,
+    /// The function's folder of `BRIGADE_STATE`, where a sweep that had no time keeps where it ended.
+    pub state: Option<Place>,
 }
 
 impl Config {
     /// Reads the configuration, or reports every mistake in it.
     pub fn read(environment: &Environment) -> Result<Self, Mistakes> {
-        let mut reader = Reader::new(environment, &[COMMON, VARIABLES]);
-        let config = Self::read_from(&mut reader, environment);
-        if let Some(config) = &config {
-            config.refuse(&mut reader);
-        }
-        reader.finish(config)
+        read(environment, VARIABLES, Self::read_from)
     }
 
-    fn read_from(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
-        let common = Common::read(reader, environment);
+    fn read_from(reader: &mut Reader<'_>, common: Option<Common>) -> Option<Self> {
         let templates = reader.value(&OUTPUT, parse_templates);
-        let on_delete = reader.value(&ON_DELETE, parse_on_delete);
-        let noncurrent = reader.value(&NONCURRENT, parse_noncurrent);
+        let on_delete = reader.choice(&ON_DELETE, &[("delete", OnDelete::Delete), ("tag", OnDelete::Tag)]);
+        let noncurrent = reader.choice(&NONCURRENT, &[("keep", Noncurrent::Keep), ("delete", Noncurrent::Delete)]);
         let announce = reader.optional(&ANNOUNCE, parse_topic_arn);
         let max_deletes = reader.value(&MAX_DELETES, parse_count);
-        Some(Self {
+        let state = common.as_ref().and_then(|common| common.state.as_ref()).map(|state| state.folder(FOLDER));
+        let config = Self {
             common: common?,
             templates: templates?,
             on_delete: on_delete?,
             noncurrent: noncurrent?,
             announce: announce?,
             max_deletes: max_deletes?,
-        })
+            state,
+        };
+        config.refuse(reader);
+        Some(config)
     }
 
     /// What only shows in the light of several variables.
@@ -110,6 +113,9 @@ impl Config {
                  use another bucket or prefix"
             );
             reader.mistake(OUTPUT.name, problem);
+        }
+        if let Some(problem) = self.state.as_ref().and_then(|state| state.refusal(input, "")) {
+            reader.mistake("BRIGADE_STATE", problem);
         }
         if self.on_delete == OnDelete::Tag && self.noncurrent == Noncurrent::Delete {
             let problem = "delete goes with BRIGADE_ON_DELETE=delete; with tag, let the lifecycle rule that removes what is \
@@ -128,22 +134,6 @@ fn parse_templates(text: &str) -> Result<Vec<Template>, String> {
             Err(format!("names the place of {template} twice; one template stands for all sizes and formats of it"))
         }
         None => Ok(templates),
-    }
-}
-
-fn parse_on_delete(text: &str) -> Result<OnDelete, String> {
-    match text {
-        "delete" => Ok(OnDelete::Delete),
-        "tag" => Ok(OnDelete::Tag),
-        _ => Err(format!("expected delete or tag, not {text:?}")),
-    }
-}
-
-fn parse_noncurrent(text: &str) -> Result<Noncurrent, String> {
-    match text {
-        "keep" => Ok(Noncurrent::Keep),
-        "delete" => Ok(Noncurrent::Delete),
-        _ => Err(format!("expected keep or delete, not {text:?}")),
     }
 }
 
@@ -178,6 +168,14 @@ mod tests {
         the configuration has 1 mistake:
           BRIGADE_OUTPUT: s3://photos/uploads/t/{bucket}/{key}/{size}.{ext} could match BRIGADE_INPUT's s3://photos/uploads/*: a source could be taken for an output, and removed; use another bucket or prefix
         ");
+    }
+
+    #[test]
+    fn the_state_lies_outside_of_the_input() {
+        let state = |place| read(&[INPUT, DERIVED, ("BRIGADE_STATE", place)]);
+        assert_eq!(state("s3://state/brigade").unwrap().state.unwrap().to_string(), "s3://state/brigade/cleanup/v1/");
+        let mistakes = state("s3://photos/uploads/state").unwrap_err();
+        assert_eq!((mistakes.0.len(), mistakes.0[0].name.as_str()), (1, "BRIGADE_STATE"), "{mistakes}");
     }
 
     #[test]

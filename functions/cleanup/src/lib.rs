@@ -47,7 +47,7 @@ pub struct Cleanup {
 impl Cleanup {
     /// The function, as configured.
     pub fn new(config: &Config, store: Arc<dyn Store>, topic: Arc<dyn Topic>) -> Self {
-        let Config { common, templates, on_delete, noncurrent, announce, max_deletes } = config.clone();
+        let Config { common, templates, on_delete, noncurrent, announce, max_deletes, state } = config.clone();
         Self {
             store,
             topic,
@@ -59,7 +59,7 @@ impl Cleanup {
             noncurrent,
             max_deletes,
             concurrency: common.concurrency,
-            state: common.state,
+            state,
             plan_only: common.mode == Mode::Plan,
         }
     }

@@ -1,7 +1,7 @@
 //! The function's own variables.
 
 use brigade::budget::Memory;
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_bytes};
+use brigade::config::{Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_bytes, read};
 
 use crate::columns::Columns;
 use crate::partition::Interval;
@@ -88,19 +88,16 @@ impl Config {
     /// # Errors
     /// All mistakes at once.
     pub fn read(environment: &Environment) -> Result<Self, Mistakes> {
-        let mut reader = Reader::new(environment, &[COMMON, VARIABLES]);
-        let config = Self::read_from(&mut reader, environment);
-        reader.finish(config)
+        read(environment, VARIABLES, Self::read_from)
     }
 
-    fn read_from(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
-        let common = Common::read(reader, environment);
+    fn read_from(reader: &mut Reader<'_>, common: Option<Common>) -> Option<Self> {
         let output = reader.value(&OUTPUT, Place::parse);
-        let flush = reader.value(&FLUSH, parse_flush);
+        let flush = reader.choice(&FLUSH, &[("arrival", Flush::Arrival), ("hour", Flush::Hour), ("day", Flush::Day)]);
         let interval = reader.value(&PARTITION, Interval::parse);
         let memory = common.as_ref().map_or(u64::MAX, |common| common.memory);
         let file_size = reader.value(&FILE_SIZE, |text| parse_file_size(text, memory));
-        let after = reader.value(&RAW, parse_raw);
+        let after = reader.choice(&RAW, &[("keep", After::Keep), ("tag", After::Tag), ("delete", After::Delete)]);
         let columns = reader.value(&COLUMNS, Columns::parse);
         let common = common?;
         if common.state.is_none() {
@@ -135,24 +132,6 @@ impl Config {
     /// As many bundles as do: ZSTD's text is a third larger than its Parquet.
     pub fn batch_of_bundles(&self) -> Limits {
         Limits { bytes: self.file_size.saturating_add(self.file_size / 3), inputs: BUNDLES }
-    }
-}
-
-fn parse_flush(text: &str) -> Result<Flush, String> {
-    match text {
-        "arrival" => Ok(Flush::Arrival),
-        "hour" => Ok(Flush::Hour),
-        "day" => Ok(Flush::Day),
-        _ => Err(format!("expected arrival, hour or day, not {text:?}")),
-    }
-}
-
-fn parse_raw(text: &str) -> Result<After, String> {
-    match text {
-        "keep" => Ok(After::Keep),
-        "tag" => Ok(After::Tag),
-        "delete" => Ok(After::Delete),
-        _ => Err(format!("expected keep, tag or delete, not {text:?}")),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use brigade::config::choice;
+
 use crate::record::{Day, Record, Text, hour};
 use crate::source::Origin;
 
@@ -18,11 +20,7 @@ pub enum Interval {
 impl Interval {
     /// Parses `day` or `hour`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "day" => Ok(Self::Day),
-            "hour" => Ok(Self::Hour),
-            _ => Err(format!("expected day or hour, not {text:?}")),
-        }
+        choice(text, &[("day", Self::Day), ("hour", Self::Hour)])
     }
 
     fn number(self, seconds: i64) -> i64 {

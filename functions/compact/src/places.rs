@@ -2,6 +2,7 @@
 
 use brigade::config::{Place, Span};
 use brigade::event::{BucketName, KeyError, ObjectKey};
+use brigade::hex;
 use brigade::storage::Location;
 use sha2::{Digest, Sha256};
 
@@ -21,13 +22,7 @@ impl Places {
     pub fn new(output: &Place, state: &Place) -> Self {
         let root = output.prefix.trim_end_matches('/');
         let below = |prefix: String| Place { bucket: output.bucket.clone(), prefix };
-        let folder = state.prefix.trim_end_matches('/');
-        let slash = if folder.is_empty() { "" } else { "/" };
-        Self {
-            table: below(format!("{root}/")),
-            rejects: below(format!("{root}_rejects/")),
-            state: Place { bucket: state.bucket.clone(), prefix: format!("{folder}{slash}{STATE}") },
-        }
+        Self { table: below(format!("{root}/")), rejects: below(format!("{root}_rejects/")), state: state.folder(STATE) }
     }
 
     /// Why these places can't be: one of them could trigger the function, or lies in the table.
@@ -36,12 +31,8 @@ impl Places {
             return Some("names a bucket alone; a table needs a prefix, beside which its rejects lie".to_owned());
         }
         let written = [(&self.table, ".parquet"), (&self.rejects, ".parquet"), (&self.state, "")];
-        for (place, tail) in written {
-            if let Some(span) = input.iter().find(|span| span.may_contain(&place.bucket, &place.prefix, tail)) {
-                return Some(format!(
-                    "{place} could match BRIGADE_INPUT's {span}: the function would trigger itself; use another bucket or prefix"
-                ));
-            }
+        if let Some(problem) = written.iter().find_map(|(place, tail)| place.refusal(input, tail)) {
+            return Some(problem);
         }
         let meet = |one: &Place, other: &Place| {
             one.bucket == other.bucket && (one.prefix.starts_with(&other.prefix) || other.prefix.starts_with(&one.prefix))
@@ -53,7 +44,7 @@ impl Places {
     /// The ledger document of a shard. Spread by a digest: what is listed from anywhere is a fair sample of all.
     pub fn shard(&self, bucket: &BucketName, stem: &str) -> Result<Location, KeyError> {
         let digest = Sha256::new().chain_update(bucket.as_str()).chain_update([0]).chain_update(stem).finalize();
-        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(digest.iter().take(16));
         self.of_state(&format!("logs/{name}"))
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_count};
+use brigade::config::{Common, Environment, Fallback, Mistakes, Reader, Variable, parse_count, read};
 use brigade::ledger::{Digest, Layout, MAX_DEPTH};
 
 use crate::target::Target;
@@ -32,7 +32,10 @@ const CONTENT: Variable = Variable {
     example: "report",
 };
 
-/// The function's own variables; [`COMMON`] ones come beside them.
+/// The function's part of `BRIGADE_STATE`, in its first format.
+const FOLDER: &str = "dedupe/v1/";
+
+/// The function's own variables; [`brigade::config::COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[TARGET, RETENTION, SHARDS, CONTENT];
 
 /// What is done about keys with the same content.
@@ -62,45 +65,32 @@ pub struct Config {
 impl Config {
     /// Reads the configuration, or reports every mistake in it.
     pub fn read(environment: &Environment) -> Result<Self, Mistakes> {
-        let mut reader = Reader::new(environment, &[COMMON, VARIABLES]);
-        let config = Self::read_from(&mut reader, environment);
-        if let Some(config) = &config {
-            config.refuse_loops(&mut reader);
-        }
-        reader.finish(config)
+        read(environment, VARIABLES, Self::read_from)
     }
 
-    fn read_from(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
-        let common = Common::read(reader, environment);
+    fn read_from(reader: &mut Reader<'_>, common: Option<Common>) -> Option<Self> {
         let target = reader.value(&TARGET, Target::parse);
         let retention = reader.value(&RETENTION, parse_days);
         let depth = reader.value(&SHARDS, parse_shards);
-        let content = reader.value(&CONTENT, parse_content);
+        let content = reader.choice(&CONTENT, &[("off", Content::Off), ("report", Content::Report), ("tag", Content::Tag)]);
         let common = common?;
         let Some(state) = common.state.clone() else {
             reader.mistake("BRIGADE_STATE", "is not set; the ledger needs a place, such as s3://state/brigade/");
             return None;
         };
         let target = target?;
-        let layout = Layout { place: place(&state), name: name(&target), depth: depth?, retention: retention? };
-        Some(Self { common, target, layout, content: content? })
+        let layout = Layout { place: state.folder(FOLDER), name: name(&target), depth: depth?, retention: retention? };
+        let config = Self { common, target, layout, content: content? };
+        config.refuse_loops(reader);
+        Some(config)
     }
 
     /// The proof that the function can't trigger itself by what it writes.
     fn refuse_loops(&self, reader: &mut Reader<'_>) {
-        let place = &self.layout.place;
-        if let Some(span) = self.common.input.iter().find(|span| span.may_contain(&place.bucket, &place.prefix, "")) {
-            let problem =
-                format!("{place} could match BRIGADE_INPUT's {span}: the ledger would feed itself; use another bucket");
+        if let Some(problem) = self.layout.place.refusal(&self.common.input, "") {
             reader.mistake("BRIGADE_STATE", problem);
         }
     }
-}
-
-/// The prefix of dedupe's state, in its first format.
-fn place(state: &Place) -> Place {
-    let slash = if state.prefix.is_empty() || state.prefix.ends_with('/') { "" } else { "/" };
-    Place { bucket: state.bucket.clone(), prefix: format!("{}{slash}dedupe/v1/", state.prefix) }
 }
 
 /// The ledger of a target: what was forwarded to one was not forwarded to another.
@@ -118,15 +108,6 @@ fn parse_shards(text: &str) -> Result<u8, String> {
     let shards = parse_count(text)?;
     let depth = (0..=MAX_DEPTH).find(|depth| 1 << depth == shards);
     depth.ok_or_else(|| format!("expected a power of two from 1 to {}, not {text:?}", 1 << MAX_DEPTH))
-}
-
-fn parse_content(text: &str) -> Result<Content, String> {
-    match text {
-        "off" => Ok(Content::Off),
-        "report" => Ok(Content::Report),
-        "tag" => Ok(Content::Tag),
-        _ => Err(format!("expected off, report or tag, not {text:?}")),
-    }
 }
 
 #[cfg(test)]
@@ -157,7 +138,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for (name, value, expected) in [
             ("BRIGADE_STATE", "", "BRIGADE_STATE: is not set"),
-            ("BRIGADE_STATE", "s3://photos/uploads/state", "would feed itself"),
+            ("BRIGADE_STATE", "s3://photos/uploads/state", "could match BRIGADE_INPUT's"),
             ("BRIGADE_TARGET", "https://sqs", "BRIGADE_TARGET"),
             ("BRIGADE_RETENTION", "18", "1d to 365d"),
             ("BRIGADE_RETENTION", "366d", "1d to 365d"),

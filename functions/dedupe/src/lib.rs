@@ -133,17 +133,9 @@ impl Dedupe {
             let error = unsent(false, "no time left to send it");
             return indices.into_iter().map(|index| (index, Err(error.clone()))).collect();
         }
-        // Checked one by one, so that one that can never be sent spoils none of its request.
-        let checks: Vec<Result<(), QueueError>> = messages.iter().map(|message| message.check(arn)).collect();
-        let fit = messages.into_iter().zip(&checks).filter(|(_, check)| check.is_ok()).map(|(message, _)| message);
-        let sent = timeout_at(stop + ENDING / 2, self.outlet.send(fit.collect())).await;
-        let mut sent = sent.ok().map(Vec::into_iter);
-        let mut result = |check: Result<(), QueueError>| {
-            check?;
-            let unanswered = || Err(unsent(true, "no answer in this invocation's time"));
-            sent.as_mut().and_then(Iterator::next).unwrap_or_else(unanswered)
-        };
-        indices.into_iter().zip(checks).map(|(index, check)| (index, result(check))).collect()
+        let sent = timeout_at(stop + ENDING / 2, self.outlet.send(messages)).await.unwrap_or_default();
+        let unanswered = std::iter::repeat_with(|| Err(unsent(true, "no answer in this invocation's time")));
+        indices.into_iter().zip(sent.into_iter().chain(unanswered)).collect()
     }
 
     async fn look_at_contents(&self, led: &mut [Led<'_>], stop: Instant) {

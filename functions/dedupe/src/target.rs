@@ -3,12 +3,8 @@
 use std::sync::Arc;
 
 use brigade::worker::queue::{MAX_BATCH, Outgoing, QueueError};
+use brigade::worker::topic::MAX_ANNOUNCEMENT_BYTES;
 use brigade::worker::{Queue, Topic};
-
-/// A topic takes 256 KiB with one request, a queue 1 MiB: the smaller one holds for both.
-///
-/// Source: SNS API reference, "PublishBatch"; SQS developer guide, "Message quotas".
-const MAX_REQUEST_BYTES: usize = 256 * 1024;
 
 /// The ARN of a queue or a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,15 +88,15 @@ impl Outlet {
     }
 }
 
-/// Splits messages into requests: ten of them and 256 KiB at most, and none with two of one group, since the entries of one
-/// request fail one by one: the first could be sent again after the second.
+/// Splits messages into requests: ten of them and 256 KiB at most (a topic's limit; a queue's is 1 MiB), and none with two of
+/// one group, since the entries of one request fail one by one: the first could be sent again after the second.
 pub(crate) fn requests(messages: Vec<(usize, Outgoing)>) -> Vec<Vec<(usize, Outgoing)>> {
     let mut requests: Vec<Vec<(usize, Outgoing)>> = Vec::new();
     let mut bytes = 0;
     for (index, message) in messages {
         let fits = requests.last().is_some_and(|request| {
             let same_group = |(_, other): &(usize, Outgoing)| other.group_id == message.group_id;
-            request.len() < MAX_BATCH && bytes + message.bytes() <= MAX_REQUEST_BYTES && !request.iter().any(same_group)
+            request.len() < MAX_BATCH && bytes + message.bytes() <= MAX_ANNOUNCEMENT_BYTES && !request.iter().any(same_group)
         });
         bytes = if fits { bytes } else { 0 } + message.bytes();
         match requests.last_mut() {

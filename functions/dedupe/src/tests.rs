@@ -200,6 +200,47 @@ async fn where_sequencers_do_not_compare_the_object_decides() {
 }
 
 #[tokio::test]
+async fn an_object_that_may_not_be_looked_at_holds_back_its_own_change_alone() {
+    // A sequencer of another length compares with none of the first ones.
+    let other = |key: &str| ObjectEvent {
+        kind: EventKind::new("ObjectRemoved:Delete"),
+        sequencer: Sequencer::new("617f08299329d189"),
+        ..event(key, 2)
+    };
+    let batch = [other("a"), other("b"), other("c"), event("d", 1)];
+    let b = Location::new(BucketName::new("photos"), ObjectKey::new("b").unwrap());
+    for (kind, verdict) in [
+        (ErrorKind::AccessDenied, "retry access-denied"),
+        (ErrorKind::KmsDenied, "retry kms-denied"),
+        (ErrorKind::Invalid, "park invalid-request"),
+        (ErrorKind::Archived, "retry archived"),
+    ] {
+        let world = World::new(&[]);
+        world.deliver(&["a", "b", "c"].map(|key| event(key, 1))).await;
+        world.got();
+        world.store.refuse(&b, kind);
+        assert_eq!(world.deliver(&batch).await, ["done", verdict, "done", "done"]);
+        assert_eq!(world.got().iter().map(|(key, ..)| key.as_str()).collect::<Vec<_>>(), ["a", "c", "d"]);
+        world.store.allow(&b);
+        assert_eq!(world.deliver(&batch[1..2]).await, ["done"], "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_under_a_customers_key_can_not_be_judged_and_is_forwarded() {
+    let world = World::new(&[]);
+    world.put("a", "now").await;
+    assert_eq!(world.deliver(&[event("a", 1)]).await, ["done"]);
+    let at = Location::new(BucketName::new("photos"), ObjectKey::new("a").unwrap());
+    world.store.refuse(&at, ErrorKind::CustomerKey);
+    let other = ObjectEvent { sequencer: Sequencer::new("617f08299329d189"), etag: Some("stale".to_owned()), ..event("a", 1) };
+    let other = [other];
+    assert_eq!(world.deliver(&other).await, ["done"]);
+    assert_eq!(world.store.fired().refused, 1, "it was looked at");
+    assert_eq!(world.deliver(&other).await, ["skip duplicate"]);
+}
+
+#[tokio::test]
 async fn a_plan_writes_nothing_and_sends_nothing() {
     let world = World::new(&[("BRIGADE_MODE", "plan")]);
     assert_eq!(world.deliver(&[event("a", 1), event("a", 2)]).await, ["skip superseded", "skip plan"]);

@@ -1,7 +1,7 @@
 //! The function's own variables.
 
 use brigade::budget::Memory;
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Reader, Variable, parse_bytes, parse_count};
+use brigade::config::{Common, Environment, Fallback, Mistakes, Reader, Variable, choice, parse_bytes, parse_count, read};
 use brigade::derived::{ConfigId, Template};
 
 use crate::pixels::{Enlarge, Fit, Format, Limits, SIZE_RANGE, Settings};
@@ -63,7 +63,7 @@ const GENERATION: Variable = Variable {
     example: "2",
 };
 
-/// The function's own variables; [`COMMON`] ones come beside them.
+/// The function's own variables; [`brigade::config::COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[OUTPUT, SIZES, FIT, FORMAT, QUALITY, ENLARGE, CACHE_CONTROL, LIMITS, GENERATION];
 
 /// Raised when a release makes other bytes of the same source and settings.
@@ -93,12 +93,7 @@ pub struct Config {
 impl Config {
     /// Reads the configuration, or reports every mistake in it.
     pub fn read(environment: &Environment) -> Result<Self, Mistakes> {
-        let mut reader = Reader::new(environment, &[COMMON, VARIABLES]);
-        let config = Self::read_from(&mut reader, environment);
-        if let Some(config) = &config {
-            config.refuse_loops(&mut reader);
-        }
-        reader.finish(config)
+        read(environment, VARIABLES, Self::read_from)
     }
 
     /// The bound on what the pictures in flight hold together.
@@ -106,8 +101,7 @@ impl Config {
         Memory::new(for_pictures(self.common.memory))
     }
 
-    fn read_from(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
-        let common = Common::read(reader, environment);
+    fn read_from(reader: &mut Reader<'_>, common: Option<Common>) -> Option<Self> {
         // Without the common part there are mistakes already; the rest is still read, so that its mistakes show too.
         let memory = common.as_ref().map_or(u64::MAX, |common| for_pictures(common.memory));
         let template = reader.value(&OUTPUT, Template::parse);
@@ -124,7 +118,9 @@ impl Config {
         let template = template?;
         let cache_control = cache_control?.unwrap_or_else(|| usual_cache_control(template.is_versioned()));
         let id = ConfigId::new(generation?, &format!("{PIPELINE} {template} {cache_control} {settings:?}"));
-        Some(Self { common: common?, template, settings, cache_control, id })
+        let config = Self { common: common?, template, settings, cache_control, id };
+        config.refuse_loops(reader);
+        Some(config)
     }
 
     /// The proof that the function can't trigger itself: no output can lie in the input.
@@ -165,23 +161,12 @@ pub fn parse_sizes(text: &str) -> Result<Vec<u32>, String> {
 
 /// Parses `inside`, `cover` or `contain`.
 pub fn parse_fit(text: &str) -> Result<Fit, String> {
-    match text {
-        "inside" => Ok(Fit::Inside),
-        "cover" => Ok(Fit::Cover),
-        "contain" => Ok(Fit::Contain),
-        _ => Err(format!("expected inside, cover or contain, not {text:?}")),
-    }
+    choice(text, &[("inside", Fit::Inside), ("cover", Fit::Cover), ("contain", Fit::Contain)])
 }
 
 /// Parses `auto`, `jpeg`, `png` or `webp`.
 pub fn parse_format(text: &str) -> Result<Format, String> {
-    match text {
-        "auto" => Ok(Format::Auto),
-        "jpeg" => Ok(Format::Jpeg),
-        "png" => Ok(Format::Png),
-        "webp" => Ok(Format::Webp),
-        _ => Err(format!("expected auto, jpeg, png or webp, not {text:?}")),
-    }
+    choice(text, &[("auto", Format::Auto), ("jpeg", Format::Jpeg), ("png", Format::Png), ("webp", Format::Webp)])
 }
 
 /// Parses 1 to 100.
@@ -191,11 +176,7 @@ pub fn parse_quality(text: &str) -> Result<u8, String> {
 
 /// Parses `never` or `always`.
 pub fn parse_enlarge(text: &str) -> Result<Enlarge, String> {
-    match text {
-        "never" => Ok(Enlarge::Never),
-        "always" => Ok(Enlarge::Always),
-        _ => Err(format!("expected never or always, not {text:?}")),
-    }
+    choice(text, &[("never", Enlarge::Never), ("always", Enlarge::Always)])
 }
 
 /// Parses `bytes=100MB,pixels=100M,frames=1000,memory=auto`; what is left out keeps its default. `auto` in bytes.

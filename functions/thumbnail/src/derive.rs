@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use brigade::budget::Memory;
 use brigade::config::Common;
 use brigade::derived::{ConfigId, Derive, Fill, Made, MakeError, Output, Template};
+use brigade::hex;
 use brigade::storage::{Body, Encryption, ErrorKind, GetObject, StoreError};
 use brigade::verdict::{Reason, Verdict};
 use bytes::{Bytes, BytesMut};
@@ -151,7 +152,7 @@ fn rejected(reject: &Reject) -> Made {
 }
 
 fn version(bytes: &Bytes) -> String {
-    Sha256::digest(bytes).iter().take(VERSION_BYTES).map(|b| format!("{b:02x}")).collect()
+    hex(Sha256::digest(bytes).iter().take(VERSION_BYTES))
 }
 
 /// Reads until `wanted` bytes are there. A body that ends before is a failed request: the rest may come next time.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use brigade::config::{Environment, parse_spans};
 use brigade::event::BucketName;
+use brigade_dedupe::{Service, Target};
 use brigade_local::lambda::{FunctionSpec, MappingSpec};
 use brigade_local::{LocalCloud, Wire, Wired};
 
@@ -92,13 +93,18 @@ pub(crate) async fn connect(
     cloud.connect(&wire).await.map_err(|error| Failure::environment(format!("the path from {source}"), error))
 }
 
-/// Makes the queue of `BRIGADE_TARGET`, where it names one. What is there already is used as it is.
+/// Makes the queue or topic of `BRIGADE_TARGET`, where it names one. What is there already is used as it is.
 fn provide(cloud: &LocalCloud, variables: &Variables) -> Result<(), Failure> {
-    let target = variables.get("BRIGADE_TARGET").and_then(|arn| arn.strip_prefix("arn:aws:sqs:")?.rsplit(':').next());
-    let Some(name) = target else { return Ok(()) };
-    let fifo = name.ends_with(".fifo").then(|| ("FifoQueue".to_owned(), "true".to_owned()));
-    let made = cloud.queues().create(name, &fifo.into_iter().collect());
-    made.map(drop).map_err(|error| Failure::environment(format!("the queue {name}"), error))
+    let Some(target) = variables.get("BRIGADE_TARGET").and_then(|arn| Target::parse(arn).ok()) else { return Ok(()) };
+    let name = target.arn().rsplit(':').next().unwrap_or_default();
+    let fifo = |attribute: &str| target.is_fifo().then(|| (attribute.to_owned(), "true".to_owned())).into_iter().collect();
+    let made = match target.service() {
+        Service::Queue => cloud.queues().create(name, &fifo("FifoQueue")).map_err(|error| error.to_string()),
+        Service::Topic => {
+            cloud.topics().create_in(brigade_local::REGION, name, &fifo("FifoTopic")).map_err(|error| error.to_string())
+        }
+    };
+    made.map(drop).map_err(|error| Failure::Environment(format!("{}: {error}", target.arn())))
 }
 
 /// Starts a function that nothing feeds yet.

@@ -60,6 +60,8 @@ fn the_demo_is_right_and_leaves_a_contact_sheet() {
     }
     let verdict = |file: &str| lines.iter().find(|line| line["file"] == file).unwrap()["verdict"].clone();
     assert_eq!((verdict("not-a-photo.jpg"), verdict("holiday photos/")), ("park".into(), "skip".into()));
+    let deleted = &lines.last().unwrap()["deleted"];
+    assert_eq!((&deleted["file"], &deleted["gone"]), (&lines[0]["file"], &4.into()), "three sizes and the sidecar: {deleted}");
     let sheet = image::open(folder.path().join("contact-sheet.png")).unwrap();
     assert!(sheet.width() > 1000 && sheet.height() > 1000);
 }

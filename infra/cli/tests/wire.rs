@@ -32,8 +32,11 @@ impl World {
         let cloud = LocalCloud::builder().port(0).start().await.unwrap();
         let bucket = BucketName::new("photos");
         cloud.store().create_bucket(&bucket, "us-east-1").unwrap();
-        for queue in [QUEUE, "brigade-cleanup", "theirs"] {
-            cloud.queues().create(queue, &BTreeMap::new()).unwrap();
+        cloud.queues().create("theirs", &BTreeMap::new()).unwrap();
+        for queue in [QUEUE, "brigade-cleanup"] {
+            let dead_letters = cloud.queues().create(&format!("{queue}-dlq"), &BTreeMap::new()).unwrap();
+            let redrive = serde_json::json!({"deadLetterTargetArn": dead_letters, "maxReceiveCount": 5}).to_string();
+            cloud.queues().create(queue, &BTreeMap::from([("RedrivePolicy".to_owned(), redrive)])).unwrap();
         }
         cloud.topics().create("their-events").unwrap();
         Self { cloud, bucket }
@@ -199,6 +202,25 @@ async fn the_function_gets_what_it_takes_raw_and_nothing_else() {
     assert_eq!(bodies.len(), 1);
     assert_eq!(bodies[0]["Records"][0]["eventName"], "ObjectCreated:Put", "{bodies:?}");
     assert_eq!(bodies[0]["Records"][0]["s3"]["configurationId"], "brigade-wire.ObjectCreated");
+    world.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_the_queue_cannot_take_is_in_its_dead_letter_queue() {
+    let world = World::new().await;
+    let (document, _) = world.told(&["--to", BOTH, "--apply"]).await;
+    assert_eq!((&document["outcome"], &document["notes"]), (&"applied".into(), &serde_json::json!([])), "{document}");
+    let subscriptions = world.cloud.topics().subscriptions(None).unwrap();
+    for subscription in &subscriptions {
+        let policy = &subscription.attributes("000000000000")["RedrivePolicy"];
+        let policy: Value = serde_json::from_str(policy).unwrap();
+        assert_eq!(policy["deadLetterTargetArn"], format!("{}-dlq", subscription.endpoint));
+    }
+    assert_eq!(subscriptions.len(), 2);
+    world.cloud.queues().delete_queue(QUEUE).unwrap();
+    world.put("uploads/cat.jpg").await;
+    let dead = world.bodies("brigade-thumbnail-dlq").await;
+    assert!(dead.len() == 1 && dead[0].to_string().contains("uploads/cat.jpg"), "{dead:?}");
     world.cloud.shutdown().await;
 }
 

@@ -6,15 +6,18 @@
 //! and then it is said. Two writers that both do so lose nothing. A writer that does not, and writes between our last read
 //! and our write (the time of one request), loses that write unseen.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::arn::Arn;
 use crate::notification::{Announcement, Notification, Owner};
 use crate::plan::{Direction, MADE_FOR, Plan, Refusal, Seen, Step, Topic, Wish, plan};
 use crate::policy::{Policy, queue_sid, queue_statement, topic_sid, topic_statement};
 use crate::ports::{Check, CloudError, Kind, Messaging, Notifications};
 use crate::probe::Probe;
+use crate::subscription::Subscription;
 
 /// How often a document is written anew because somebody else has written it meanwhile.
 pub const ROUNDS: usize = 5;
@@ -83,24 +86,36 @@ pub enum Why {
 pub async fn read<C: Notifications + Messaging>(cloud: &C, wish: &Wish) -> Result<Seen, CloudError> {
     let notification = cloud.notification(&wish.bucket, &wish.topic.account).await?;
     let topic = cloud.topic(&wish.topic).await?;
-    let mut arns: Vec<crate::arn::Arn> = wish.functions.iter().map(|function| function.queue.clone()).collect();
-    arns.extend(topic.iter().flat_map(subscribed_queues).filter(|queue| {
-        // Another account's queues tell nothing of themselves.
-        queue.account == wish.topic.account && queue.region == wish.topic.region
-    }));
-    arns.sort();
-    arns.dedup();
+    let mut arns: BTreeSet<Arn> = wish.functions.iter().map(|function| function.queue.clone()).collect();
+    arns.extend(topic.iter().flat_map(subscribed_queues).filter(|queue| beside(queue, wish)));
     let mut seen = Seen { notification, topic, ..Seen::default() };
-    for arn in arns {
-        if let Some(queue) = cloud.queue(&arn.name).await? {
-            seen.queues.insert(arn.to_string(), queue);
-        }
-    }
+    see(cloud, &mut seen, arns).await?;
+    // SQS and SNS take only dead-letter queues of the same account and region.
+    let targets = seen.topic.iter().flat_map(|topic| &topic.subscriptions).filter_map(Subscription::dead_letters);
+    let of_queues = seen.queues.values().filter_map(|queue| queue.dead_letters.clone());
+    let targets: BTreeSet<Arn> = targets.chain(of_queues).filter(|arn| beside(arn, wish)).collect();
+    see(cloud, &mut seen, targets).await?;
     Ok(seen)
 }
 
-fn subscribed_queues(topic: &Topic) -> impl Iterator<Item = crate::arn::Arn> + '_ {
-    topic.subscriptions.iter().filter(|s| s.protocol == "sqs").filter_map(|s| crate::arn::Arn::parse(&s.endpoint))
+async fn see(cloud: &dyn Messaging, seen: &mut Seen, arns: BTreeSet<Arn>) -> Result<(), CloudError> {
+    for arn in arns {
+        if !seen.queues.contains_key(&arn.to_string())
+            && let Some(queue) = cloud.queue(&arn.name).await?
+        {
+            seen.queues.insert(arn.to_string(), queue);
+        }
+    }
+    Ok(())
+}
+
+/// Another account's queues tell nothing of themselves.
+fn beside(queue: &Arn, wish: &Wish) -> bool {
+    queue.account == wish.topic.account && queue.region == wish.topic.region
+}
+
+fn subscribed_queues(topic: &Topic) -> impl Iterator<Item = Arn> + '_ {
+    topic.subscriptions.iter().filter(|s| s.protocol == "sqs").filter_map(|s| Arn::parse(&s.endpoint))
 }
 
 /// Carries out whatever is to be done until nothing is.

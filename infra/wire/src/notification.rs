@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use brigade::hex;
 use brigade::notification::{ConfigurationError, Destination, Draft, Filter, MAX_RULES, conflict, pattern_of_family};
 use sha2::{Digest, Sha256};
 
@@ -50,7 +51,7 @@ pub(crate) fn digest(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize().iter().take(8))
 }
 
 /// What an owner wants a bucket to announce.

@@ -89,6 +89,8 @@ pub struct Queue {
     pub policy: Policy,
     /// `KmsMasterKeyId`.
     pub key: Option<String>,
+    /// Its dead-letter queue, by its `RedrivePolicy`.
+    pub dead_letters: Option<Arn>,
 }
 
 /// What happens to something.
@@ -231,6 +233,21 @@ impl Seen {
     fn subscription(&self, queue: &Arn) -> Option<&Subscription> {
         let all = self.topic.as_ref().map(|topic| topic.subscriptions.as_slice()).unwrap_or_default();
         all.iter().find(|s| s.protocol == "sqs" && s.endpoint == queue.to_string())
+    }
+
+    /// Where what SNS cannot deliver to this queue goes, and went until now: the queue's own dead-letter queue, and the one
+    /// that the topic's subscription of it names, which was the queue's when that was made.
+    fn dead_letters(&self, queue: &Arn) -> BTreeSet<Arn> {
+        let own = self.queue(queue).and_then(|queue| queue.dead_letters.clone());
+        let told = self.subscription(queue).and_then(Subscription::dead_letters);
+        own.into_iter().chain(told).collect()
+    }
+
+    /// A queue that stays connected by this tool has this as its dead-letter queue.
+    fn is_needed(&self, dead_letters: &Arn, topic: &Arn, leaving: impl Fn(&Arn) -> bool) -> bool {
+        let sid = queue_sid(topic);
+        let mut staying = self.queues.values().filter(|queue| queue.policy.has(&sid) && !leaving(&queue.arn));
+        staying.any(|queue| self.dead_letters(&queue.arn).contains(dead_letters))
     }
 
     /// The topic's subscription of this queue is this tool's: it has said so in the queue's policy, before it subscribed.

@@ -32,7 +32,7 @@ fn cleanup() -> Consumer {
 }
 
 fn queue(arn: &Arn) -> Queue {
-    Queue { arn: arn.clone(), url: arn.name.clone(), policy: Policy::default(), key: None }
+    Queue { arn: arn.clone(), url: arn.name.clone(), policy: Policy::default(), key: None, dead_letters: None }
 }
 
 /// Does what the steps say to what is there: what an application does, without a cloud.
@@ -78,6 +78,27 @@ fn done(mut seen: Seen, wish: &Wish) -> Seen {
 fn start() -> Seen {
     let queues = [thumbnail(), cleanup()].map(|function| (function.queue.to_string(), queue(&function.queue)));
     Seen { queues: queues.into(), ..Seen::default() }
+}
+
+/// As [`start`], each queue with a dead-letter queue of this name.
+fn start_with(dead_letters: [&str; 2]) -> Seen {
+    let mut seen = start();
+    for (function, name) in [thumbnail(), cleanup()].into_iter().zip(dead_letters) {
+        let dead = arn("sqs", name);
+        seen.queues.get_mut(&function.queue.to_string()).unwrap().dead_letters = Some(dead.clone());
+        seen.queues.insert(dead.to_string(), queue(&dead));
+    }
+    seen
+}
+
+/// The dead-letter queue that a function's subscription names, and whether the topic may send to the queue of this name.
+fn redriven(seen: &Seen, function: &Consumer) -> Option<Arn> {
+    seen.subscription(&function.queue).and_then(Subscription::dead_letters)
+}
+
+fn admits(seen: &Seen, name: &str) -> bool {
+    let arn = arn("sqs", name);
+    seen.queue(&arn).unwrap().policy.says(&queue_statement(&arn, &topic()))
 }
 
 fn connect(functions: Vec<Consumer>) -> Wish {
@@ -163,6 +184,71 @@ fn removal_leaves_what_was_there() {
 }
 
 #[test]
+fn what_cannot_be_delivered_goes_where_the_queue_puts_its_own() {
+    let all = || vec![thumbnail(), cleanup()];
+    let wired = done(start_with(["t-dlq", "c-dlq"]), &connect(all()));
+    for (function, name) in [(thumbnail(), "t-dlq"), (cleanup(), "c-dlq")] {
+        assert_eq!(redriven(&wired, &function), Some(arn("sqs", name)));
+        assert!(admits(&wired, name) && admits(&wired, &function.queue.name));
+    }
+    assert!(plan(&wired, &connect(all())).steps.is_empty());
+    let after = done(wired, &remove(all()));
+    assert!(after.topic.is_none() && after.queues.values().all(|queue| queue.policy.text().is_empty()), "{after:?}");
+
+    // Wired by a version that set none: it joins, and nothing else changes.
+    let mut earlier = done(start(), &connect(vec![thumbnail()]));
+    let dead = arn("sqs", "t-dlq");
+    earlier.queues.get_mut(&thumbnail().queue.to_string()).unwrap().dead_letters = Some(dead.clone());
+    earlier.queues.insert(dead.to_string(), queue(&dead));
+    let steps = plan(&earlier, &connect(vec![thumbnail()])).steps;
+    assert!(matches!(steps.as_slice(), [Step::AdmitTopic(_), Step::ChangeSubscription(..)]), "{steps:?}");
+    assert_eq!(redriven(&done(earlier, &connect(vec![thumbnail()])), &thumbnail()), Some(dead));
+}
+
+#[test]
+fn a_dead_letter_queue_of_two_is_left_to_the_one_that_stays() {
+    let wired = done(start_with(["dlq", "dlq"]), &connect(vec![thumbnail(), cleanup()]));
+    let one_left = done(wired, &remove(vec![thumbnail()]));
+    assert!(admits(&one_left, "dlq") && !admits(&one_left, "brigade-thumbnail"));
+    assert!(!admits(&done(one_left, &remove(vec![cleanup()])), "dlq"));
+}
+
+#[test]
+fn another_dead_letter_queue_takes_the_place_of_the_first() {
+    let mut wired = done(start_with(["before", "c-dlq"]), &connect(vec![thumbnail(), cleanup()]));
+    let now = arn("sqs", "now");
+    wired.queues.get_mut(&thumbnail().queue.to_string()).unwrap().dead_letters = Some(now.clone());
+    wired.queues.insert(now.to_string(), queue(&now));
+    // Removed before it was connected anew: both are looked at.
+    let removed = done(wired.clone(), &remove(vec![thumbnail()]));
+    assert!(!admits(&removed, "before") && admits(&removed, "c-dlq"));
+    let moved = done(wired, &connect(vec![thumbnail()]));
+    assert_eq!(redriven(&moved, &thumbnail()), Some(now));
+    assert!(admits(&moved, "now") && !admits(&moved, "before"));
+    assert!(plan(&moved, &connect(vec![thumbnail()])).steps.is_empty());
+}
+
+#[test]
+fn a_dead_letter_queue_that_sns_cannot_reach_is_told_and_left_out() {
+    let gone = {
+        let mut seen = start_with(["dlq", "dlq"]);
+        seen.queues.remove(&arn("sqs", "dlq").to_string());
+        seen
+    };
+    let managed = {
+        let mut seen = start_with(["dlq", "dlq"]);
+        seen.queues.get_mut(&arn("sqs", "dlq").to_string()).unwrap().key = Some("alias/aws/sqs".to_owned());
+        seen
+    };
+    for (seen, expected) in [(start(), "has no dead-letter queue"), (gone, "is not there"), (managed, "SNS cannot send")] {
+        let plan = plan(&seen, &connect(vec![thumbnail()]));
+        let told: Vec<&String> = plan.notes.iter().filter(|note| note.contains(expected)).collect();
+        assert!(plan.refusals.is_empty() && told.len() == 1, "{expected}: {plan:?}");
+        assert_eq!(redriven(&done(seen, &connect(vec![thumbnail()])), &thumbnail()), None, "{expected}");
+    }
+}
+
+#[test]
 fn a_topic_that_was_there_stays_with_its_subscribers() {
     let mail = Subscription {
         arn: "arn:mail".to_owned(),
@@ -190,7 +276,7 @@ fn a_topic_that_was_there_stays_with_its_subscribers() {
 #[test]
 fn a_subscription_of_somebody_else_is_left_alone() {
     let theirs = |filter: Option<&str>| {
-        let attributes = filter.map(|text| crate::subscription::wanted(&[text.to_owned()])).unwrap_or_default();
+        let attributes = filter.map(|text| crate::subscription::wanted(&[text.to_owned()], None)).unwrap_or_default();
         let endpoint = thumbnail().queue.to_string();
         let subscription = Subscription { arn: "arn:s".to_owned(), protocol: "sqs".to_owned(), endpoint, attributes };
         Seen { topic: Some(Topic { subscriptions: vec![subscription], ..Topic::default() }), ..start() }

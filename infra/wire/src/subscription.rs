@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::arn::Arn;
+
 /// One subscription, as SNS tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subscription {
@@ -20,17 +22,26 @@ pub struct Subscription {
 /// The attributes of a function's subscription. S3 writes the names of events without `s3:`; its test event has no records
 /// and stays outside.
 ///
-/// Source: SNS developer guide, "Amazon SNS subscription filter policies", payload-based filtering.
-pub fn wanted(families: &[String]) -> BTreeMap<String, String> {
+/// What SNS cannot deliver (the queue is gone, or its policy or key keeps SNS out) is not tried again, and without a
+/// dead-letter queue it is lost.
+///
+/// Sources: SNS developer guide, "Amazon SNS subscription filter policies", payload-based filtering; "Amazon SNS dead-letter
+/// queues", client-side errors.
+pub fn wanted(families: &[String], dead_letters: Option<&Arn>) -> BTreeMap<String, String> {
     let passes: Vec<Value> = families.iter().map(|family| json!({"prefix": prefix(family)})).collect();
     let policy = json!({"Records": {"eventName": passes}});
-    [
+    let redrive = dead_letters.map(|arn| ("RedrivePolicy", json!({"deadLetterTargetArn": arn.to_string()}).to_string()));
+    let fixed = [
         ("RawMessageDelivery", "true".to_owned()),
         ("FilterPolicyScope", "MessageBody".to_owned()),
         ("FilterPolicy", policy.to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    ];
+    fixed.into_iter().chain(redrive).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The queue that a `RedrivePolicy` names, of a queue or of a subscription.
+pub fn dead_letter_target(redrive_policy: &str) -> Option<Arn> {
+    Arn::parse(parsed(redrive_policy)?.get("deadLetterTargetArn")?.as_str()?)
 }
 
 /// A family's names begin with it and a colon, unless it has one event alone.
@@ -43,10 +54,15 @@ impl Subscription {
     /// The wanted attributes that differ, with their wanted values.
     pub fn differing(&self, wanted: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let differs = |name: &String, value: &String| match self.attributes.get(name) {
-            Some(told) if name == "FilterPolicy" => parsed(told) != parsed(value),
+            Some(told) if name.ends_with("Policy") => parsed(told) != parsed(value),
             told => told != Some(value),
         };
         wanted.iter().filter(|(name, value)| differs(name, value)).map(|(n, v)| (n.clone(), v.clone())).collect()
+    }
+
+    /// Its dead-letter queue.
+    pub fn dead_letters(&self) -> Option<Arn> {
+        dead_letter_target(self.attributes.get("RedrivePolicy")?)
     }
 
     /// Which families its filter lets through. `None`: all of them, or a filter of another kind, which cannot be told.
@@ -98,16 +114,24 @@ mod tests {
             assert_eq!(families, expected.map(|family| BTreeSet::from([family.to_owned()])), "{filter}");
         }
         let all = ["ObjectCreated".to_owned(), "LifecycleTransition".to_owned()];
-        let told = Subscription { attributes: wanted(&all), ..with("", "") };
+        let told = Subscription { attributes: wanted(&all, None), ..with("", "") };
         assert_eq!(told.families(), Some(all.iter().cloned().collect()));
     }
 
     #[test]
     fn what_differs_is_told_by_meaning() {
-        let wanted = wanted(&["ObjectCreated".to_owned()]);
+        let dead = Arn::parse("arn:aws:sqs:eu-west-1:123456789012:q-dlq").unwrap();
+        let families = ["ObjectCreated".to_owned()];
+        let redriven = wanted(&families, Some(&dead));
+        let wanted = wanted(&families, None);
         let spaced = r#"{ "Records": {"eventName": [ {"prefix": "ObjectCreated:"} ] } }"#;
         assert!(with(spaced, "MessageBody").differing(&wanted).is_empty());
         let names = |s: &Subscription| s.differing(&wanted).into_keys().collect::<Vec<_>>();
         assert_eq!(names(&with("{}", "MessageAttributes")), ["FilterPolicy", "FilterPolicyScope"]);
+        let mut told = with(spaced, "MessageBody");
+        assert_eq!(told.differing(&redriven).into_keys().collect::<Vec<_>>(), ["RedrivePolicy"]);
+        told.attributes.insert("RedrivePolicy".to_owned(), format!(r#"{{ "deadLetterTargetArn": "{dead}" }}"#));
+        assert!(told.differing(&redriven).is_empty());
+        assert_eq!(told.dead_letters(), Some(dead));
     }
 }

@@ -220,19 +220,23 @@ async fn a_call_of_the_same_owner_in_between_keeps_its_families() {
     local.shutdown().await;
 }
 
+/// Two calls at the same time: the usual one, and this owner's for another function.
+async fn at_the_same_time(local: &LocalCloud, owner: Owner) {
+    local.queues().create("brigade-cleanup", &BTreeMap::new()).unwrap();
+    let aws = || Aws::new(Clients::at(&local.endpoint(), "us-east-1", "test", "test"));
+    let (families, topic) = (vec!["LifecycleExpiration".to_owned()], wish().topic);
+    let cleanup = Consumer { name: "cleanup".to_owned(), queue: topic.beside("sqs", "brigade-cleanup"), families };
+    let other = Wish { owner, functions: vec![cleanup], ..wish() };
+    let (one, two, usual) = (aws(), aws(), wish());
+    let (first, second) = tokio::join!(apply(&one, &usual, QUICK), apply(&two, &other, Patience { nonce: 8, ..QUICK }));
+    first.unwrap();
+    second.unwrap();
+}
+
 #[tokio::test]
 async fn two_calls_of_one_owner_at_the_same_time_lose_nothing() {
     let (local, _) = cloud().await;
-    local.queues().create("brigade-cleanup", &BTreeMap::new()).unwrap();
-    let aws = || Aws::new(Clients::at(&local.endpoint(), "us-east-1", "test", "test"));
-    let mut other = wish();
-    other.functions[0].name = "cleanup".to_owned();
-    other.functions[0].queue = other.topic.beside("sqs", "brigade-cleanup");
-    other.functions[0].families = vec!["LifecycleExpiration".to_owned()];
-    let (one, two, wishes) = (aws(), aws(), (wish(), other));
-    let (first, second) = tokio::join!(apply(&one, &wishes.0, QUICK), apply(&two, &wishes.1, Patience { nonce: 8, ..QUICK }));
-    first.unwrap();
-    second.unwrap();
+    at_the_same_time(&local, wish().owner).await;
     let expected = ["brigade-wire.LifecycleExpiration", "brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved"];
     assert_eq!(ids(&local), expected);
     local.shutdown().await;
@@ -241,17 +245,8 @@ async fn two_calls_of_one_owner_at_the_same_time_lose_nothing() {
 #[tokio::test]
 async fn two_calls_at_the_same_time_lose_nothing() {
     let (local, _) = cloud().await;
-    local.queues().create("brigade-cleanup", &BTreeMap::new()).unwrap();
-    let aws = || Aws::new(Clients::at(&local.endpoint(), "us-east-1", "test", "test"));
-    let mut other = wish();
-    other.owner = Owner::stack("arn:aws:cloudformation:us-east-1:000000000000:stack/s/1", "Wire");
-    other.functions[0].name = "cleanup".to_owned();
-    other.functions[0].queue = other.topic.beside("sqs", "brigade-cleanup");
-    other.functions[0].families = vec!["LifecycleExpiration".to_owned()];
-    let (one, two, wishes) = (aws(), aws(), (wish(), other));
-    let (first, second) = tokio::join!(apply(&one, &wishes.0, QUICK), apply(&two, &wishes.1, Patience { nonce: 8, ..QUICK }));
-    first.unwrap();
-    second.unwrap();
+    let stack = Owner::stack("arn:aws:cloudformation:us-east-1:000000000000:stack/s/1", "Wire");
+    at_the_same_time(&local, stack).await;
     let ids = ids(&local);
     for expected in ["ObjectCreated", "ObjectRemoved", "LifecycleExpiration"] {
         assert!(ids.iter().any(|id| id.ends_with(expected)), "{ids:?}");

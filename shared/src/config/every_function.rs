@@ -1,6 +1,6 @@
 //! The variables of every function.
 
-use super::{Environment, Fallback, Place, Reader, Span, Variable, parse_count, parse_spans};
+use super::{Environment, Fallback, Mistakes, Place, Reader, Span, Variable, parse_count, parse_spans};
 use crate::storage::Encryption;
 
 const INPUT: Variable = Variable {
@@ -98,20 +98,35 @@ pub struct Common {
     pub log: LogLevel,
 }
 
+/// Reads a function's configuration: the common variables, then by `rest` its `own`, or reports every mistake in them all.
+///
+/// `rest` gets no common part where that has mistakes; it reads on, so that its own show too, and answers `None` for any.
+pub fn read<T>(
+    environment: &Environment,
+    own: &[Variable],
+    rest: impl FnOnce(&mut Reader<'_>, Option<Common>) -> Option<T>,
+) -> Result<T, Mistakes> {
+    let mut reader = Reader::new(environment, &[COMMON, own]);
+    let common = Common::read(&mut reader, environment);
+    let configuration = rest(&mut reader, common);
+    reader.finish(configuration)
+}
+
 impl Common {
     /// Reads the common variables; `None` means that the reader holds a mistake.
-    pub fn read(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, environment: &Environment) -> Option<Self> {
         // Lambda sets its size in MB; on a laptop there is none, and 1 GB is a fair guess.
         let memory_mb =
             environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mb| mb.parse::<u64>().ok()).unwrap_or(1024);
         let input = reader.value(&INPUT, parse_spans);
-        let mode = reader.value(&MODE, parse_mode);
+        let mode = reader.choice(&MODE, &[("apply", Mode::Apply), ("plan", Mode::Plan)]);
         let state = reader.optional(&STATE, Place::parse);
         let parked = reader.optional(&PARKED, parse_queue_url);
         let encryption = reader.value(&ENCRYPTION, parse_encryption);
         let owner = reader.optional(&OWNER, parse_account);
         let concurrency = reader.optional(&CONCURRENCY, parse_concurrency);
-        let log = reader.value(&LOG, parse_log);
+        let log =
+            reader.choice(&LOG, &[("problems", LogLevel::Problems), ("sample", LogLevel::Sample), ("all", LogLevel::All)]);
         Some(Self {
             input: input?,
             mode: mode?,
@@ -123,23 +138,6 @@ impl Common {
             memory: memory_mb.saturating_mul(1 << 20),
             log: log?,
         })
-    }
-}
-
-fn parse_mode(text: &str) -> Result<Mode, String> {
-    match text {
-        "apply" => Ok(Mode::Apply),
-        "plan" => Ok(Mode::Plan),
-        _ => Err(format!("expected apply or plan, not {text:?}")),
-    }
-}
-
-fn parse_log(text: &str) -> Result<LogLevel, String> {
-    match text {
-        "problems" => Ok(LogLevel::Problems),
-        "sample" => Ok(LogLevel::Sample),
-        "all" => Ok(LogLevel::All),
-        _ => Err(format!("expected problems, sample or all, not {text:?}")),
     }
 }
 
@@ -171,11 +169,8 @@ fn parse_concurrency(text: &str) -> Result<usize, String> {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Common, super::super::Mistakes> {
-        let environment: Environment = pairs.iter().copied().collect();
-        let mut reader = Reader::new(&environment, &[COMMON]);
-        let common = Common::read(&mut reader, &environment);
-        reader.finish(common)
+    fn read(pairs: &[(&str, &str)]) -> Result<Common, Mistakes> {
+        super::read(&pairs.iter().copied().collect(), &[], |_, common| common)
     }
 
     #[test]

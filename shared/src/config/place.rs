@@ -19,6 +19,21 @@ impl Place {
         let (bucket, prefix) = split(text)?;
         Ok(Self { bucket, prefix: prefix.to_owned() })
     }
+
+    /// The folder `name` below it: `name` ends in a slash, and one is put in front where the prefix has none.
+    pub fn folder(&self, name: &str) -> Self {
+        let slash = if self.prefix.is_empty() || self.prefix.ends_with('/') { "" } else { "/" };
+        Self { bucket: self.bucket.clone(), prefix: format!("{}{slash}{name}", self.prefix) }
+    }
+
+    /// Why a function must not write below it: what of `input` the objects there could match. `tail` is what their keys end
+    /// with, as far as it is known.
+    pub fn refusal(&self, input: &[Span], tail: &str) -> Option<String> {
+        let span = input.iter().find(|span| span.may_contain(&self.bucket, &self.prefix, tail))?;
+        Some(format!(
+            "{self} could match BRIGADE_INPUT's {span}: the function would trigger itself; use another bucket or prefix"
+        ))
+    }
 }
 
 impl fmt::Display for Place {
@@ -152,6 +167,33 @@ mod tests {
         let place = Place::parse("s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/ap/in/x").unwrap();
         assert_eq!(place.bucket.as_str(), "arn:aws:s3:eu-west-1:123456789012:accesspoint/ap");
         assert_eq!(place.prefix, "in/x");
+    }
+
+    #[test]
+    fn a_folder_is_below_its_place_with_and_without_a_slash() {
+        for (place, expected) in [
+            ("s3://b", "s3://b/cleanup/v1/"),
+            ("s3://b/", "s3://b/cleanup/v1/"),
+            ("s3://b/state", "s3://b/state/cleanup/v1/"),
+            ("s3://b/state/", "s3://b/state/cleanup/v1/"),
+        ] {
+            assert_eq!(Place::parse(place).unwrap().folder("cleanup/v1/").to_string(), expected, "{place}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_could_match_the_input_is_refused() {
+        let input = parse_spans("s3://photos/uploads/*.jpg,s3://logs").unwrap();
+        for (place, tail, refused) in [
+            ("s3://photos/uploads/state/", "", true),
+            ("s3://photos/uploads/state/", ".json", false),
+            ("s3://photos/state/", "", false),
+            ("s3://photos", "", true),
+            ("s3://logs/table/", ".parquet", true),
+            ("s3://state", "", false),
+        ] {
+            assert_eq!(Place::parse(place).unwrap().refusal(&input, tail).is_some(), refused, "{place} {tail}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::suggest::nearest;
-use super::{Fallback, Variable};
+use super::{Fallback, Variable, choice};
 
 /// The variables that a process was started with, as a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl fmt::Display for Mistakes {
 
 /// Reads declared variables and remembers every mistake.
 ///
-/// A read answers `None` for a mistake; [`Reader::finish`] turns the whole into a configuration or all mistakes.
+/// A read answers `None` for a mistake; [`read`](super::read) turns the whole into a configuration or all mistakes.
 pub struct Reader<'e> {
     environment: &'e Environment,
     mistakes: Vec<Mistake>,
@@ -62,7 +62,7 @@ pub struct Reader<'e> {
 
 impl<'e> Reader<'e> {
     /// Starts with what the environment has under `BRIGADE_` that no declaration names.
-    pub fn new(environment: &'e Environment, declared: &[&[Variable]]) -> Self {
+    pub(super) fn new(environment: &'e Environment, declared: &[&[Variable]]) -> Self {
         let names: Vec<&str> = declared.iter().flat_map(|list| list.iter().map(|v| v.name)).collect();
         let unknown = environment.0.keys().filter(|name| name.starts_with("BRIGADE_") && !names.contains(&name.as_str()));
         let mistakes = unknown.map(|name| Mistake { name: name.clone(), problem: unknown_problem(name, &names) }).collect();
@@ -81,6 +81,11 @@ impl<'e> Reader<'e> {
         self.parsed(variable, text, parse)
     }
 
+    /// A variable whose value is one of these words.
+    pub fn choice<T: Copy>(&mut self, variable: &Variable, choices: &[(&str, T)]) -> Option<T> {
+        self.value(variable, |text| choice(text, choices))
+    }
+
     /// A variable that may be unset: `Some(None)`.
     pub fn optional<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<Option<T>> {
         match self.environment.get(variable.name) {
@@ -95,7 +100,7 @@ impl<'e> Reader<'e> {
     }
 
     /// The configuration, or everything that is wrong.
-    pub fn finish<T>(self, configuration: Option<T>) -> Result<T, Mistakes> {
+    pub(super) fn finish<T>(self, configuration: Option<T>) -> Result<T, Mistakes> {
         match configuration {
             Some(configuration) if self.mistakes.is_empty() => Ok(configuration),
             _ => Err(Mistakes(self.mistakes)),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::hex;
 use crate::storage::{Location, Metadata, ObjectMeta};
 
 /// Names the source object: a digest of its bucket and key, since a key need not be ASCII.
@@ -30,12 +31,7 @@ pub fn owner_mark(source: &Location) -> String {
     // A bucket name has no NUL, so the two parts can't be confused.
     let digest =
         Sha256::new().chain_update(source.bucket.as_str()).chain_update([0]).chain_update(source.key.as_str()).finalize();
-    hex(digest.get(..16).unwrap_or(&digest))
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    hex(digest.iter().take(16))
 }
 
 /// What a source's content is recognised by.
@@ -90,7 +86,7 @@ impl ConfigId {
     /// A generation, and a digest of `settings`: any text that names every setting that changes derived bytes.
     pub fn new(generation: u32, settings: &str) -> Self {
         let digest = Sha256::digest(settings);
-        Self { generation, digest: hex(digest.get(..8).unwrap_or(&digest)) }
+        Self { generation, digest: hex(digest.iter().take(8)) }
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::identity::{Marks, hex, is_withdrawn};
+use super::identity::{Marks, is_withdrawn};
 use super::make::{Made, Output};
 use super::observe::Observed;
 use super::sidecar::{ListedOutput, Rejected, SIDECAR_VERSION, Sidecar, SidecarSource};
 use super::template::{SIDECAR, Template};
 use crate::event::KeyError;
+use crate::hex;
 use crate::storage::{Condition, Location, ObjectMeta};
 use crate::verdict::Reason;
 
@@ -135,5 +136,5 @@ fn write(observed: &Observed, marks: &Marks, segment: &str, bytes: Bytes, conten
 
 /// The digest that S3 uses as the etag of a single PUT without KMS.
 pub(super) fn md5_hex(bytes: &[u8]) -> String {
-    hex(&Md5::digest(bytes))
+    hex(Md5::digest(bytes))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::Span;
+use crate::config::{Place, Span};
 use crate::event::{BucketName, KeyError, ObjectKey};
 use crate::storage::Location;
 
@@ -39,19 +39,14 @@ pub struct Fill<'a> {
 impl Template {
     /// Parses and checks the template; the error says what is missing.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let rest = text
-            .strip_prefix("s3://")
-            .ok_or_else(|| format!("expected s3://DERIVED/…/{{bucket}}/{{key}}/{{size}}.{{ext}}, not {text:?}"))?;
-        let (bucket, path) = rest.split_once('/').ok_or_else(|| format!("{text:?} names no key after the bucket"))?;
-        if bucket.is_empty() || bucket.contains(['{', '}', '*']) {
-            return Err(format!("{text:?} must begin with a literal bucket name"));
-        }
-        let (head, after) = path.split_once("{bucket}").ok_or("must contain {bucket}, or two buckets' outputs would meet")?;
+        let Place { bucket, prefix } = Place::parse(text)
+            .map_err(|problem| format!("{problem}; a template is s3://DERIVED/…/{{bucket}}/{{key}}/{{size}}.{{ext}}"))?;
+        let (head, after) = prefix.split_once("{bucket}").ok_or("must contain {bucket}, or two buckets' outputs would meet")?;
         let (middle, after) =
             after.split_once("{key}").ok_or("must contain {key} after {bucket}, or two keys' outputs would meet")?;
         let last = after.strip_prefix('/').ok_or("must go on with a slash after {key}")?;
         check_segments(head, middle, last)?;
-        Ok(Self { bucket: BucketName::new(bucket), head: head.to_owned(), middle: middle.to_owned(), last: last.to_owned() })
+        Ok(Self { bucket, head: head.to_owned(), middle: middle.to_owned(), last: last.to_owned() })
     }
 
     /// The bucket of all derived objects.
@@ -165,6 +160,18 @@ mod tests {
         let place = template.place(&location("photos", "a/b+c .jpg"), &segment).unwrap();
         assert_eq!(place.to_string(), "s3://derived/thumbnails/photos/a/b+c .jpg/256.jpg");
         assert_eq!(template.to_string(), USUAL);
+    }
+
+    #[test]
+    fn derived_objects_may_go_through_an_access_point() {
+        let bucket = "arn:aws:s3:eu-west-1:123456789012:accesspoint/derived";
+        let text = format!("s3://{bucket}/thumbnails/{{bucket}}/{{key}}/{{size}}.{{ext}}");
+        let template = Template::parse(&text).unwrap();
+        let source = location("photos", "a/b.jpg");
+        let place = template.place(&source, "256.jpg").unwrap();
+        assert_eq!((place.bucket.as_str(), place.key.as_str()), (bucket, "thumbnails/photos/a/b.jpg/256.jpg"));
+        assert_eq!(template.source_of(&place), Some((source, "256.jpg".to_owned())));
+        assert_eq!(template.to_string(), text);
     }
 
     #[test]

@@ -15,55 +15,22 @@ pub const MAX_SNS_DEPTH: usize = 4;
 /// for the rest: its message is parked after them.
 pub const MAX_RECORDS: usize = 10_000;
 
-/// What the documents themselves do not tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DecodeOptions {
-    /// How EventBridge's keys are read first.
-    pub eventbridge_keys: KeyReading,
-}
-
-/// How a transport writes keys. AWS documents form encoding for notifications and says nothing for EventBridge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyReading {
-    /// As S3 stores them.
-    #[default]
-    Raw,
-    /// Form-encoded, as in notifications.
-    FormEncoded,
-}
-
 /// Decodes the body of a queue's message, or any document that carries S3 events. Never empty.
 pub fn decode(body: &str) -> Vec<Decoded> {
-    decode_with(body, &DecodeOptions::default())
-}
-
-/// [`decode`] with the settings given.
-pub fn decode_with(body: &str, options: &DecodeOptions) -> Vec<Decoded> {
     let mut out = Vec::new();
-    decode_text(body, None, Envelope::default(), options, &mut out);
+    decode_text(body, None, Envelope::default(), &mut out);
     out
 }
 
 /// Decodes a parsed document. Never empty.
 pub fn decode_value(document: &Value) -> Vec<Decoded> {
-    decode_value_with(document, &DecodeOptions::default())
-}
-
-/// [`decode_value`] with the settings given.
-pub fn decode_value_with(document: &Value, options: &DecodeOptions) -> Vec<Decoded> {
     let mut out = Vec::new();
-    walk(&Node::root(document), Envelope::default(), options, &mut out);
+    walk(&Node::root(document), Envelope::default(), &mut out);
     out
 }
 
 /// Decodes a text that came in `envelope`; `at` is where it stood, for the paths of its faults.
-pub(super) fn decode_text(
-    text: &str,
-    at: Option<&Node<'_>>,
-    envelope: Envelope,
-    options: &DecodeOptions,
-    out: &mut Vec<Decoded>,
-) {
+pub(super) fn decode_text(text: &str, at: Option<&Node<'_>>, envelope: Envelope, out: &mut Vec<Decoded>) {
     let refuse = |reason: String| match at {
         Some(node) => node.refuse(reason),
         None => Malformed::document(reason),
@@ -74,8 +41,8 @@ pub(super) fn decode_text(
     match serde_json::from_str::<Value>(text) {
         Err(error) => out.push(Decoded { envelope, record: Err(refuse(format!("not JSON: {error}"))) }),
         Ok(value) => match at {
-            Some(node) => walk(&node.inside(&value), envelope, options, out),
-            None => walk(&Node::root(&value), envelope, options, out),
+            Some(node) => walk(&node.inside(&value), envelope, out),
+            None => walk(&Node::root(&value), envelope, out),
         },
     }
 }
@@ -105,20 +72,20 @@ fn shape(document: &Node<'_>) -> Option<Shape> {
     }
 }
 
-fn walk(document: &Node<'_>, envelope: Envelope, options: &DecodeOptions, out: &mut Vec<Decoded>) {
+fn walk(document: &Node<'_>, envelope: Envelope, out: &mut Vec<Decoded>) {
     if !document.value().is_object() {
         let reason = format!("expected an object, found {}", document.what());
         return out.push(Decoded { envelope, record: Err(document.refuse(reason)) });
     }
     match shape(document) {
         Some(Shape::Records) => each(document, "Records", envelope, out, |record, envelope, out| {
-            walk_record(record, envelope, options, out);
+            walk_record(record, envelope, out);
         }),
         Some(Shape::Messages) => each(document, "Messages", envelope, out, |message, envelope, out| {
-            walk_message(message, "Body", envelope, options, out);
+            walk_message(message, "Body", envelope, out);
         }),
         Some(Shape::EventBridge) => {
-            let record = eventbridge::object_event(document, options.eventbridge_keys).map(Record::Object);
+            let record = eventbridge::object_event(document).map(Record::Object);
             out.push(Decoded { envelope: envelope.with(Layer::EventBridge), record });
         }
         Some(Shape::Batch) => batch::records(document, &envelope.with(Layer::S3Batch), out),
@@ -126,7 +93,7 @@ fn walk(document: &Node<'_>, envelope: Envelope, options: &DecodeOptions, out: &
             let record = notification::test_event(document).map(Record::Test);
             out.push(Decoded { envelope: envelope.with(Layer::S3), record });
         }
-        Some(Shape::Sns) => walk_sns(document, envelope, options, out),
+        Some(Shape::Sns) => walk_sns(document, envelope, out),
         None => {
             let record = Err(document.refuse("no S3 event, nor anything that wraps one".into()));
             out.push(Decoded { envelope, record });
@@ -158,20 +125,20 @@ fn each(
 }
 
 /// One of `Records`: each is judged by itself, so that a stranger among them stays alone.
-fn walk_record(record: &Node<'_>, envelope: Envelope, options: &DecodeOptions, out: &mut Vec<Decoded>) {
+fn walk_record(record: &Node<'_>, envelope: Envelope, out: &mut Vec<Decoded>) {
     if record.has("s3") {
         let decoded = notification::object_event(record).map(Record::Object);
         return out.push(Decoded { envelope: envelope.with(Layer::S3), record: decoded });
     }
     if record.has("Sns") {
         match record.need("Sns") {
-            Ok(sns) => walk_sns(&sns, envelope, options, out),
+            Ok(sns) => walk_sns(&sns, envelope, out),
             Err(malformed) => out.push(Decoded { envelope, record: Err(malformed) }),
         }
         return;
     }
     if is_sqs_record(record.value()) {
-        return walk_message(record, "body", envelope, options, out);
+        return walk_message(record, "body", envelope, out);
     }
     let reason = match record.value().get("eventSource").and_then(Value::as_str) {
         Some(source) => format!("no S3 notification record: no `s3` in it, and its eventSource is {}", quoted(source)),
@@ -188,7 +155,7 @@ pub(super) fn is_sqs_record(record: &Value) -> bool {
 }
 
 /// A message of a queue as a whole document shows it; `body` is how its envelope spells the member.
-fn walk_message(message: &Node<'_>, body: &str, envelope: Envelope, options: &DecodeOptions, out: &mut Vec<Decoded>) {
+fn walk_message(message: &Node<'_>, body: &str, envelope: Envelope, out: &mut Vec<Decoded>) {
     if !envelope.layers().is_empty() {
         let record = Err(message.refuse(format!("an SQS message within {envelope}")));
         return out.push(Decoded { envelope, record });
@@ -196,7 +163,7 @@ fn walk_message(message: &Node<'_>, body: &str, envelope: Envelope, options: &De
     let envelope = envelope.with(Layer::Sqs);
     let read = message.need(body).and_then(|node| {
         let text = node.text()?;
-        decode_text(text, Some(&node), envelope.clone(), options, out);
+        decode_text(text, Some(&node), envelope.clone(), out);
         Ok(())
     });
     if let Err(malformed) = read {
@@ -205,7 +172,7 @@ fn walk_message(message: &Node<'_>, body: &str, envelope: Envelope, options: &De
 }
 
 /// An SNS notification. Only `Message` is required: emulators leave most of the rest out.
-fn walk_sns(sns: &Node<'_>, envelope: Envelope, options: &DecodeOptions, out: &mut Vec<Decoded>) {
+fn walk_sns(sns: &Node<'_>, envelope: Envelope, out: &mut Vec<Decoded>) {
     let outer = envelope.count(Layer::Sns);
     let envelope = envelope.with(Layer::Sns);
     if outer >= MAX_SNS_DEPTH {
@@ -214,7 +181,7 @@ fn walk_sns(sns: &Node<'_>, envelope: Envelope, options: &DecodeOptions, out: &m
     }
     let read = sns_message(sns).and_then(|message| {
         let text = message.text()?;
-        decode_text(text, Some(&message), envelope.clone(), options, out);
+        decode_text(text, Some(&message), envelope.clone(), out);
         Ok(())
     });
     if let Err(malformed) = read {

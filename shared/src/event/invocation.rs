@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use aws_lambda_events::sqs::SqsMessage;
 use serde::Deserialize;
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::decode::is_sqs_record;
 use super::read::Node;
@@ -75,19 +74,11 @@ fn from_sqs(sqs: SqsMessage) -> Message {
         receipt_handle: sqs.receipt_handle,
         body: sqs.body,
         receive_count: system.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1),
-        sent: system.get("SentTimestamp").and_then(|text| from_millis(text)),
         queue_arn: sqs.event_source_arn,
         group_id: system.remove("MessageGroupId"),
         attributes: texts.collect::<BTreeMap<_, _>>(),
-        trace_header: system.remove("AWSTraceHeader"),
         malformed: None,
     }
-}
-
-/// SQS counts milliseconds since 1970.
-fn from_millis(text: &str) -> Option<OffsetDateTime> {
-    let millis = text.parse::<i128>().ok()?;
-    OffsetDateTime::from_unix_timestamp_nanos(millis.checked_mul(1_000_000)?).ok()
 }
 
 #[cfg(test)]
@@ -153,11 +144,9 @@ mod tests {
             receipt_handle: Some("r1".into()),
             body: Some("{}".into()),
             receive_count: 4,
-            sent: Some(time::macros::datetime!(2026-11-20 09:14:06.222 UTC)),
             queue_arn: Some("arn:aws:sqs:eu-central-1:123456789012:thumbnail.fifo".into()),
             group_id: Some("g".into()),
             attributes: BTreeMap::from([("attempt".into(), "3".into())]),
-            trace_header: Some("Root=1-691ed6ab".into()),
             malformed: None,
         };
         assert_eq!(messages(records), [expected]);

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
-
-use super::decode::{DecodeOptions, decode_text};
+use super::decode::decode_text;
 use super::{Decoded, Envelope, Layer, Malformed};
 
 /// An SQS message as far as a worker needs it.
@@ -19,16 +17,12 @@ pub struct Message {
     pub body: Option<String>,
     /// How often the message was received, this time included. 1 where the envelope does not tell.
     pub receive_count: u32,
-    /// When the message was sent.
-    pub sent: Option<OffsetDateTime>,
     /// The queue's ARN.
     pub queue_arn: Option<String>,
     /// Only in FIFO queues.
     pub group_id: Option<String>,
     /// The message attributes that are texts or numbers; binary ones are left out.
     pub attributes: BTreeMap<String, String>,
-    /// `AWSTraceHeader`: what Lambda's loop detection goes by.
-    pub trace_header: Option<String>,
     /// The envelope could not be read as a whole; the fields above hold what could be.
     pub malformed: Option<Malformed>,
 }
@@ -40,11 +34,9 @@ impl Default for Message {
             receipt_handle: None,
             body: None,
             receive_count: 1,
-            sent: None,
             queue_arn: None,
             group_id: None,
             attributes: BTreeMap::new(),
-            trace_header: None,
             malformed: None,
         }
     }
@@ -53,11 +45,6 @@ impl Default for Message {
 impl Message {
     /// The message's records. Never empty. Paths are relative to the message, as Lambda spells it: `/body/Records/0/…`.
     pub fn decode(&self) -> Vec<Decoded> {
-        self.decode_with(&DecodeOptions::default())
-    }
-
-    /// [`Message::decode`] with the settings given.
-    pub fn decode_with(&self, options: &DecodeOptions) -> Vec<Decoded> {
         let envelope = Envelope::new([Layer::Sqs]);
         if let Some(malformed) = &self.malformed {
             return vec![Decoded { envelope, record: Err(malformed.clone()) }];
@@ -67,7 +54,7 @@ impl Message {
             return vec![Decoded { envelope, record: Err(malformed) }];
         };
         let mut out = Vec::new();
-        decode_text(body, None, envelope, options, &mut out);
+        decode_text(body, None, envelope, &mut out);
         for item in &mut out {
             if let Err(malformed) = &mut item.record {
                 malformed.path.insert_str(0, "/body");

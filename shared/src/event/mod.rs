@@ -20,7 +20,7 @@ mod read;
 mod sequencer;
 
 pub use batch::{BatchJob, BatchReply, BatchTask, ResultCode, TaskResult};
-pub use decode::{DecodeOptions, KeyReading, MAX_RECORDS, MAX_SNS_DEPTH, decode, decode_value, decode_value_with, decode_with};
+pub use decode::{MAX_RECORDS, MAX_SNS_DEPTH, decode, decode_value};
 pub use document::{decode_document, decoded_line};
 pub use encode::{Origin, to_notification, to_notification_from, to_test_event};
 pub use envelope::{Decoded, Envelope, Layer, Malformed, Record};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 
 use super::head::{Stage, TOO_MUCH};
-use super::past::Past;
+use super::past::{Past, Remembered};
 use super::plan::{self, Answer, Claiming, End, FoundOut, RULES, Rules, Terms, Wanted};
 use super::segment::{self, Name, Segment};
 use super::{Change, Documents, Head, Id, LedgerError, MAX_DEPTH, Mark, Replaced, Seen, Shard, Standing, Step};
@@ -60,6 +60,9 @@ pub struct Claims {
 /// A claim or a completion met a shard that has split.
 type Moved<T> = Option<T>;
 
+/// What could not be found out, by the place in the batch.
+type Failed = BTreeMap<usize, LedgerError>;
+
 impl Claims {
     /// The ledger at `layout`.
     pub fn new(documents: Documents, layout: Layout) -> Self {
@@ -78,7 +81,8 @@ impl Claims {
 
     /// Claims a batch's changes: an answer for each, in order, but never [`Answer::Ask`]. Of one key there is one change.
     ///
-    /// It costs one read-modify-write for each shard that the batch touches, and what is asked of segments and `states`.
+    /// It costs one read-modify-write for each shard that the batch touches, and what is asked of segments and `states`. What
+    /// can't be found out of one change fails that change alone.
     /// What is claimed must be forwarded within the lease or not at all, and then be [completed](Claims::complete).
     pub async fn claim(&self, changes: &[&Change], states: &dyn States, terms: Terms<'_>) -> Vec<Result<Answer, LedgerError>> {
         let mut answers: Vec<Option<Result<Answer, LedgerError>>> = vec![None; changes.len()];
@@ -91,7 +95,7 @@ impl Claims {
             for ((_, of), result) in groups.iter().zip(results) {
                 match result {
                     Ok(None) => open.extend(of),
-                    Ok(Some(told)) => of.iter().zip(told).for_each(|(index, answer)| set(&mut answers, *index, Ok(answer))),
+                    Ok(Some(told)) => of.iter().zip(told).for_each(|(index, answer)| set(&mut answers, *index, answer)),
                     Err(error) => of.iter().for_each(|index| set(&mut answers, *index, Err(error.clone()))),
                 }
             }
@@ -138,12 +142,13 @@ impl Claims {
         changes: &[&Change],
         states: &dyn States,
         terms: Terms<'_>,
-    ) -> Result<Moved<Vec<Answer>>, LedgerError> {
+    ) -> Result<Moved<Vec<Result<Answer, LedgerError>>>, LedgerError> {
         let at = self.head_at(shard)?;
         let mut wanted: Vec<Wanted<'_>> =
             of.iter().filter_map(|index| changes.get(*index)).map(|change| Wanted { change, found_out: None }).collect();
         let mut seen: Seen<Head> = self.documents.read(&at).await?;
         let (mut past, mut sealed, mut lost, mut rounds) = (Past::new(self, seen.date), BTreeSet::new(), 0, 0);
+        let mut failed = Failed::new();
         while lost < MAX_ATTEMPTS {
             if self.has_moved(shard, &seen).await? {
                 return Ok(None);
@@ -151,22 +156,24 @@ impl Claims {
             let mut head = seen.value.clone().unwrap_or_default();
             head.feel(wanted.len(), lost);
             let mut planned = plan::claim(self.rules, &head, &wanted, terms, seen.date.unix_timestamp());
-            let asked: Vec<usize> = positions(&planned.answers, |answer| matches!(answer, Answer::Ask(_)));
+            let mut asked: Vec<usize> = positions(&planned.answers, |answer| matches!(answer, Answer::Ask(_)));
+            asked.retain(|position| !failed.contains_key(position));
             if !asked.is_empty() && rounds < MAX_ROUNDS {
                 rounds += 1;
-                self.find_out(&asked, of, &planned.answers, &mut wanted, &mut past, states).await?;
+                failed.extend(self.find_out(&asked, of, &planned.answers, &mut wanted, &mut past, states).await);
                 continue;
             }
-            planned.answers.iter_mut().filter(|answer| matches!(answer, Answer::Ask(_))).for_each(|a| *a = Answer::Contended);
+            let answers = std::mem::take(&mut planned.answers).into_iter().enumerate();
+            let told = answers.map(|(position, answer)| settled(answer, failed.get(&position))).collect();
             if !planned.changed || self.read_only {
-                return Ok(Some(planned.answers));
+                return Ok(Some(told));
             }
             self.seal(shard, &planned, &mut sealed).await?;
             let pressure = planned.head.pressure;
             match self.documents.replace(&at, &seen, planned.head).await? {
                 Replaced::Written(_) => {
                     self.note_pressure(shard, pressure);
-                    return Ok(Some(planned.answers));
+                    return Ok(Some(told));
                 }
                 Replaced::Contended(_) => {
                     lost += 1;
@@ -177,10 +184,11 @@ impl Claims {
             }
         }
         self.note_pressure(shard, if wanted.len() <= 4 { TOO_MUCH } else { 0 });
-        Ok(Some(vec![Answer::Contended; wanted.len()]))
+        Ok(Some(vec![Ok(Answer::Contended); wanted.len()]))
     }
 
-    /// Answers what a plan asks: by the segments of the change's hour, then by the object's state.
+    /// Answers what a plan asks, by the segments of the change's hour, then by the object's state. The errors are those of
+    /// single changes.
     async fn find_out(
         &self,
         asked: &[usize],
@@ -189,8 +197,8 @@ impl Claims {
         wanted: &mut [Wanted<'_>],
         past: &mut Past<'_>,
         states: &dyn States,
-    ) -> Result<(), LedgerError> {
-        let mut looks = Vec::new();
+    ) -> Failed {
+        let (mut looks, mut failed) = (Vec::new(), Failed::new());
         for position in asked {
             let (Some(index), Some(Answer::Ask(against)), Some(wanted)) =
                 (of.get(*position), answers.get(*position), wanted.get_mut(*position))
@@ -198,28 +206,31 @@ impl Claims {
                 continue;
             };
             let remembered = match against {
-                None => past.of(wanted.change).await?,
-                Some(_) => Default::default(),
+                None => past.of(wanted.change).await,
+                Some(_) => Ok(Default::default()),
             };
-            let found = |standing| FoundOut { standing, against: *against, token: remembered.token };
-            match remembered.standing {
-                Some(standing) => wanted.found_out = Some(found(standing)),
-                None => looks.push((*position, *index, found(Standing::Current))),
+            let found = |standing, token| FoundOut { standing, against: *against, token };
+            match remembered {
+                Ok(Remembered { standing: Some(standing), token }) => wanted.found_out = Some(found(standing, token)),
+                Ok(Remembered { standing: None, token }) => looks.push((*position, *index, found(Standing::Current, token))),
+                Err(error) => drop(failed.insert(*position, error)),
             }
         }
         let looks: Vec<_> = looks
             .into_iter()
             .map(|(position, index, found)| async move {
-                Ok::<_, StoreError>((position, FoundOut { standing: states.standing(index).await?, ..found }))
+                (position, states.standing(index).await.map(|standing| FoundOut { standing, ..found }))
             })
             .collect();
-        let found: Vec<(usize, FoundOut)> = stream::iter(looks).buffered(LOOKS_AT_ONCE).try_collect().await?;
-        for (position, found) in found {
-            if let Some(wanted) = wanted.get_mut(position) {
-                wanted.found_out = Some(found);
+        let looked: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
+        for (position, found) in looked {
+            match (found, wanted.get_mut(position)) {
+                (Ok(found), Some(wanted)) => wanted.found_out = Some(found),
+                (Err(error), _) => drop(failed.insert(position, LedgerError::Unseen(error))),
+                (Ok(_), None) => {}
             }
         }
-        Ok(())
+        failed
     }
 
     /// Writes what is evicted into segments, but what this claim has sealed already in an attempt that was lost.
@@ -339,6 +350,15 @@ impl Claims {
 fn set(answers: &mut [Option<Result<Answer, LedgerError>>], index: usize, answer: Result<Answer, LedgerError>) {
     if let Some(slot) = answers.get_mut(index) {
         *slot = Some(answer);
+    }
+}
+
+/// What is told of a change when nothing more is asked: a question that stayed open, why it did.
+fn settled(answer: Answer, failed: Option<&LedgerError>) -> Result<Answer, LedgerError> {
+    match (answer, failed) {
+        (Answer::Ask(_), Some(error)) => Err(error.clone()),
+        (Answer::Ask(_), None) => Ok(Answer::Contended),
+        (answer, _) => Ok(answer),
     }
 }
 

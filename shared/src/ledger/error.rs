@@ -9,6 +9,9 @@ pub enum LedgerError {
     /// S3 refused or did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A change's object could not be looked at, so that nobody can tell where the change stands. Others of its batch go on.
+    #[error("the object decides, and can't be looked at: {0}")]
+    Unseen(#[source] StoreError),
     /// What lies there is no document of this kind. Somebody must look; nothing is written over it.
     #[error("{place}: not a ledger document: {reason}")]
     Damaged {
@@ -52,9 +55,14 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
-    /// Always a `Retry`: the record is as good as it was, it is the ledger that needs time or somebody's hand.
+    /// A `Retry` where it is the ledger that needs time or somebody's hand: the record is as good as it was. What the
+    /// record's own object refuses is judged like any other request for it, but never a `Skip`: the change was not settled.
     pub fn verdict(&self) -> Verdict {
         let code = match self {
+            Self::Unseen(error) => match Verdict::of_error(error) {
+                Verdict::Skip(reason) => return Verdict::Retry(reason, None),
+                verdict => return verdict,
+            },
             Self::Store(error) => match Verdict::of_error(error) {
                 again @ Verdict::Retry(..) => return again,
                 _ => "ledger-refused",

@@ -8,6 +8,8 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+use crate::hex;
+
 const BYTES: usize = 12;
 
 /// A SHA-256 of some texts, told apart by their lengths.
@@ -27,7 +29,7 @@ impl Digest {
 
     /// 64 lower-case hexadecimal digits.
     pub fn to_hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(self.0)
     }
 
     /// Its beginning.

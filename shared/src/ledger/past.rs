@@ -27,12 +27,12 @@ pub(super) struct Remembered {
     pub(super) token: Option<u64>,
 }
 
-/// The segments, as far as this claim has looked.
+/// The segments, as far as this claim has looked. What failed once is not asked again: the changes that needed it come back.
 pub(super) struct Past<'a> {
     claims: &'a Claims,
     now: OffsetDateTime,
-    listed: BTreeMap<String, Vec<Name>>,
-    read: BTreeMap<String, Vec<Mark>>,
+    listed: BTreeMap<String, Result<Vec<Name>, LedgerError>>,
+    read: BTreeMap<String, Result<Vec<Mark>, LedgerError>>,
 }
 
 impl<'a> Past<'a> {
@@ -47,8 +47,7 @@ impl<'a> Past<'a> {
         let [first, next] = &hours;
         let mut remembered = Remembered::default();
         for hour in if first == next { &hours[..1] } else { &hours[..] } {
-            self.list(hour).await?;
-            let names: Vec<Name> = self.listed.get(hour).into_iter().flatten().cloned().collect();
+            let names = self.names(hour).await?;
             for name in names.iter().filter(|name| name.may_hold(change.key, time)).take(MAX_READ) {
                 for mark in self.marks(hour, name).await?.iter().filter(|mark| mark.key == change.key) {
                     remembered = remembered.and(change, mark);
@@ -65,10 +64,16 @@ impl<'a> Past<'a> {
         time >= now.saturating_sub(kept)
     }
 
-    async fn list(&mut self, hour: &str) -> Result<(), LedgerError> {
-        if self.listed.contains_key(hour) {
-            return Ok(());
+    async fn names(&mut self, hour: &str) -> Result<Vec<Name>, LedgerError> {
+        if let Some(names) = self.listed.get(hour) {
+            return names.clone();
         }
+        let names = self.list(hour).await;
+        self.listed.insert(hour.to_owned(), names.clone());
+        names
+    }
+
+    async fn list(&self, hour: &str) -> Result<Vec<Name>, LedgerError> {
         let prefix = self.claims.segments_of(hour);
         let (mut names, mut continuation) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
@@ -80,8 +85,7 @@ impl<'a> Past<'a> {
                 break;
             }
         }
-        self.listed.insert(hour.to_owned(), names);
-        Ok(())
+        Ok(names)
     }
 
     async fn marks(&mut self, hour: &str, name: &Name) -> Result<&[Mark], LedgerError> {
@@ -90,11 +94,20 @@ impl<'a> Past<'a> {
             if self.read.len() >= MAX_KEPT {
                 self.read.pop_first();
             }
-            // One that has expired since it was listed remembers nothing.
-            let segment: Seen<Segment> = self.claims.documents.read(&self.claims.at(&key)?).await?;
-            self.read.insert(key.clone(), segment.value.map(|segment| segment.marks).unwrap_or_default());
+            let marks = self.read(&key).await;
+            self.read.insert(key.clone(), marks);
         }
-        Ok(self.read.get(&key).map(Vec::as_slice).unwrap_or_default())
+        match self.read.get(&key) {
+            Some(Ok(marks)) => Ok(marks),
+            Some(Err(error)) => Err(error.clone()),
+            None => Ok(&[]),
+        }
+    }
+
+    /// One that has expired since it was listed remembers nothing.
+    async fn read(&self, key: &str) -> Result<Vec<Mark>, LedgerError> {
+        let segment: Seen<Segment> = self.claims.documents.read(&self.claims.at(key)?).await?;
+        Ok(segment.value.map(|segment| segment.marks).unwrap_or_default())
     }
 }
 

@@ -9,6 +9,7 @@ use super::Setup;
 use super::settle::Settled;
 use crate::config::LogLevel;
 use crate::event::{Decoded, Message, ObjectEvent};
+use crate::hex;
 use crate::verdict::Verdict;
 
 /// One record in this many gets a line under `BRIGADE_LOG=sample`.
@@ -36,7 +37,7 @@ pub(super) fn correlation_id(event: &ObjectEvent) -> String {
     let sequencer = event.sequencer.as_ref().map(|s| s.as_str()).unwrap_or_default();
     let parts = [event.bucket.as_str(), event.key.as_str(), sequencer];
     let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part).chain_update([0])).finalize();
-    digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
+    hex(digest.iter().take(8))
 }
 
 /// The record's line, where `BRIGADE_LOG` wants one.

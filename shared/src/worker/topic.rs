@@ -10,7 +10,9 @@ mod sns;
 #[cfg(feature = "sns")]
 pub use sns::SnsTopic;
 
-/// SNS's limit on a message, in bytes. Source: SNS API reference, "Publish".
+/// SNS's limit on a message, in bytes, as a topic has it that sets no `MaximumMessageSize`.
+///
+/// Source: SNS API reference, "Publish".
 pub const MAX_ANNOUNCEMENT_BYTES: usize = 256 * 1024;
 
 /// A topic service that messages can be published to.
@@ -20,7 +22,8 @@ pub trait Topic: Send + Sync {
     /// leaves open whether it was published.
     async fn publish(&self, topic_arn: &str, message: Outgoing) -> Result<(), QueueError>;
 
-    /// PublishBatch, of at most ten messages and [`MAX_ANNOUNCEMENT_BYTES`] in all: a result for each, in order.
+    /// PublishBatch, of at most ten messages and [`MAX_ANNOUNCEMENT_BYTES`] in all: a result for each, in order. One that can
+    /// never be published spoils no other.
     ///
     /// Where the service has no such request, they are published one after another.
     async fn publish_batch(&self, topic_arn: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {

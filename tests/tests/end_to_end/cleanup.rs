@@ -13,7 +13,7 @@ use brigade_tests::rig::{CLEANUP, CLEANUP_DLQ, CLEANUP_PARKED, DLQ, PARKED, QUEU
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-use crate::world::{event, hours, hurried, photo, small_sizes};
+use crate::world::{Size, event, hours, hurried, photo, size, small_sizes};
 
 const ALL: [&str; 2] = [QUEUE, CLEANUP];
 const NEVER: [&str; 4] = [DLQ, PARKED, CLEANUP_DLQ, CLEANUP_PARKED];
@@ -71,20 +71,9 @@ async fn thumbnails_go_with_their_photo_and_come_back_with_it() {
     rig.end().await;
 }
 
-/// What is tried, by the number of changes: `BRIGADE_TEST_CHANGES=1000` is the whole of it.
-struct Size {
-    changes: u32,
-    keys: u32,
-}
-
-fn size() -> Size {
-    let changes = std::env::var("BRIGADE_TEST_CHANGES").ok().and_then(|n| n.parse().ok()).unwrap_or(120);
-    Size { changes, keys: (changes / 20).clamp(4, 50) }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_are_killed_again_and_again_and_every_thumbnail_is_that_of_its_photo() {
-    let Size { changes, keys } = size();
+    let Size { changes, keys } = size(120);
     let setting = || Setting {
         // Each change is told once to four times, and in any order; processes are killed, and replies are lost.
         options: hurried(400.0)

@@ -12,17 +12,18 @@ use brigade_local::lambda::{FunctionSpec, HostEvent, HostEvents, MappingSpec};
 use brigade_local::notify::NotifyFaults;
 use brigade_local::sqs::Receive;
 use brigade_local::{LocalCloud, REGION, Wire, Wired};
-use brigade_simulation::invariants::{Forwarded, consumer_sees_only_newer, newest_is_forwarded, repeated_only_after_a_death};
+use brigade_simulation::invariants::{
+    Forwarded, consumer_sees_only_newer, newest_is_forwarded, nothing_is_left, repeated_only_after_a_death,
+};
 use brigade_tests::rig;
+
+use crate::world::{Size, size};
 
 const FUNCTION: &str = "brigade-dedupe";
 const QUEUE: &str = "dedupe";
 const TARGET: &str = "photos-once.fifo";
-const KEYS: u32 = 50;
-const CHANGES: u32 = 1_000;
-const KILLS: u32 = 8;
 /// In real time. What a killed process held comes back when its lease has run out.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Cloud time runs three times as fast: leases of 30 s (10 of the function, 15 of a request, 5 of slack) run out in 10 s, which
 /// is as long as the function can live.
@@ -54,34 +55,19 @@ async fn lay(cloud: &LocalCloud) -> Wired {
     wired
 }
 
-/// A change as S3 tells of it.
-fn told(change: &Change) -> ObjectEvent {
-    ObjectEvent {
-        kind: change.kind.clone(),
-        bucket: change.bucket.clone(),
-        region: Some(REGION.to_owned()),
-        key: change.key.clone(),
-        other_key: None,
-        version_id: change.version_id.clone(),
-        etag: change.etag.clone(),
-        size: change.size,
-        sequencer: Some(change.sequencer.clone()),
-        time: Some(change.time),
-    }
-}
-
-/// 1,000 changes over 50 keys: overwrites, some with the same bytes again, removals, and keys that come back.
-async fn change_all(store: &EmbeddedStore, mut random: fastrand::Rng) -> Vec<ObjectEvent> {
+/// Overwrites, some with the same bytes again, removals, and keys that come back.
+async fn change_all(store: &EmbeddedStore, size: &Size, mut random: fastrand::Rng) -> Vec<ObjectEvent> {
     let told_of: Arc<Mutex<Vec<ObjectEvent>>> = Arc::default();
     let listener = Arc::clone(&told_of);
     store.subscribe(Arc::new(move |change: &Change| {
         if change.bucket.as_str() == rig::SOURCE {
-            listener.lock().unwrap().push(told(change));
+            listener.lock().unwrap().push(change.event());
         }
     }));
-    // One more than is told: removing what is not there changes nothing.
-    while told_of.lock().unwrap().len() < CHANGES as usize {
-        let at = Location::new(BucketName::new(rig::SOURCE), ObjectKey::new(format!("k{:02}", random.u32(..KEYS))).unwrap());
+    // Removing what is not there changes nothing, and nothing is told of it.
+    while told_of.lock().unwrap().len() < size.changes as usize {
+        let key = ObjectKey::new(format!("k{:02}", random.u32(..size.keys))).unwrap();
+        let at = Location::new(BucketName::new(rig::SOURCE), key);
         match random.u32(..5) {
             0 => drop(store.delete(&at, Delete::default()).await.unwrap()),
             n => drop(store.put(&at, vec![b'x'; n as usize].into(), PutOptions::default()).await.unwrap()),
@@ -111,12 +97,12 @@ async fn consume(cloud: &LocalCloud, delivered: &mut Vec<Forwarded>) {
     }
 }
 
-async fn kill_again_and_again(cloud: &LocalCloud, mut events: HostEvents) -> u32 {
+async fn kill_again_and_again(cloud: &LocalCloud, kills: u32, mut events: HostEvents) -> u32 {
     let mut killed = 0;
-    for n in 0..KILLS {
+    for n in 0..kills {
         while !matches!(events.next().await.unwrap(), HostEvent::Invoked { .. }) {}
         // At another moment each time, from before the claim to after the completion.
-        tokio::time::sleep(Duration::from_millis(4) * n).await;
+        tokio::time::sleep(Duration::from_millis(4) * (n % 10)).await;
         cloud.host().kill(FUNCTION).unwrap();
         loop {
             match events.next().await.unwrap() {
@@ -131,6 +117,8 @@ async fn kill_again_and_again(cloud: &LocalCloud, mut events: HostEvents) -> u32
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fifo_consumer_gets_each_newest_change_once_whatever_is_killed() {
+    let size = size(400);
+    let wanted = size.changes / 40;
     let cloud = cloud().start().await.unwrap();
     let wired = lay(&cloud).await;
     let hosted = cloud.host().events();
@@ -141,7 +129,7 @@ async fn a_fifo_consumer_gets_each_newest_change_once_whatever_is_killed() {
     // All at once: changes, kills, and the consumer.
     let (changed, all_changed) = tokio::sync::oneshot::channel();
     let changes = async {
-        let events = change_all(&cloud.store(), fastrand::Rng::with_seed(7)).await;
+        let events = change_all(&cloud.store(), &size, fastrand::Rng::with_seed(7)).await;
         deliver_again(&cloud, &events, fastrand::Rng::with_seed(8));
         changed.send(()).unwrap();
         events
@@ -157,24 +145,24 @@ async fn a_fifo_consumer_gets_each_newest_change_once_whatever_is_killed() {
             consume(&cloud, &mut delivered).await;
         }
     };
-    let kills = tokio::time::timeout(PATIENCE, kill_again_and_again(&cloud, hosted));
+    let kills = tokio::time::timeout(PATIENCE, kill_again_and_again(&cloud, wanted, hosted));
     let (events, rested, killed) = tokio::join!(changes, tokio::time::timeout(PATIENCE, rest), kills);
     let depths: Vec<_> = [QUEUE, "dedupe-dlq", "dedupe-parked", TARGET].map(|q| cloud.queues().depth(q).unwrap()).into();
     assert!(rested.is_ok(), "not at rest: {depths:?}");
     let killed = killed.unwrap();
-    assert!(killed >= KILLS / 3, "only {killed} of {KILLS} kills hit an invocation");
+    assert!(killed >= wanted / 3, "only {killed} of {wanted} kills hit an invocation");
     consume(&cloud, &mut delivered).await;
     while !cloud.queues().depth(TARGET).unwrap().is_empty() {
         consume(&cloud, &mut delivered).await;
     }
 
     let newest: BTreeMap<String, ObjectEvent> = events.into_iter().map(|event| (event.key.to_string(), event)).collect();
-    assert_eq!(newest.len(), KEYS as usize);
+    assert_eq!(newest.len(), size.keys as usize);
     assert_eq!(newest_is_forwarded(&newest, &delivered), Vec::<String>::new());
     assert_eq!(repeated_only_after_a_death(&delivered, 0), Vec::<String>::new(), "a FIFO queue drops what comes again");
-    for queue in [QUEUE, "dedupe-dlq", "dedupe-parked"] {
-        assert!(cloud.queues().depth(queue).unwrap().is_empty(), "{queue}");
-    }
-    println!("{} of 1,000 changes forwarded, {killed} invocations killed", delivered.len());
+    let left = |queue: &str| cloud.queues().depth(queue).unwrap().total();
+    assert_eq!(nothing_is_left(left(QUEUE), left("dedupe-dlq")), Vec::<String>::new());
+    assert_eq!(left("dedupe-parked"), 0);
+    println!("{} of {} changes over {} keys forwarded, {killed} invocations killed", delivered.len(), size.changes, size.keys);
     cloud.shutdown().await;
 }

@@ -26,6 +26,18 @@ pub(crate) fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)
 }
 
+/// What is tried, by the number of changes: `BRIGADE_TEST_CHANGES=1000` is the whole of it.
+pub(crate) struct Size {
+    pub(crate) changes: u32,
+    pub(crate) keys: u32,
+}
+
+/// As many changes as the environment asks for, or so many as are usual.
+pub(crate) fn size(usual: u32) -> Size {
+    let changes = std::env::var("BRIGADE_TEST_CHANGES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual);
+    Size { changes, keys: (changes / 20).clamp(4, 50) }
+}
+
 /// Small sizes, so that a test spends its time on messages.
 pub(crate) fn small_sizes() -> Vec<(&'static str, String)> {
     vec![("BRIGADE_SIZES", "32,64".to_owned())]

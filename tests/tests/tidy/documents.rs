@@ -68,6 +68,15 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn the_readme_tells_how_many_sample_events_there_are() {
+    let events = files(&[".json"]).into_iter().filter(|file| file.path.starts_with("events/")).count();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap_or_default();
+    let told: Vec<&str> = readme.lines().filter(|line| line.contains("`events/` has ")).collect();
+    let right = format!("(`events/` has {events} of them, one situation each)");
+    assert!(matches!(told.as_slice(), [line] if line.contains(&right)), "README.md: say, once, {right}; it says {told:?}");
+}
+
+#[test]
 fn the_changelog_has_room_for_the_next_change() {
     let changelog = std::fs::read_to_string(root().join("CHANGELOG.md")).unwrap_or_default();
     let open = changelog.lines().any(|line| line == "## [Unreleased]");

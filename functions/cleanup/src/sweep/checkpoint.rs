@@ -2,14 +2,13 @@
 
 use brigade::config::Place;
 use brigade::event::{KeyError, ObjectKey};
-use brigade::storage::{Delete, ErrorKind, Get, Location, PutOptions, Result as Stored, Store};
+use brigade::storage::{Delete, Encryption, ErrorKind, Get, Location, PutOptions, Result as Stored, Store};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 /// The format that this version writes. A checkpoint of another one is not believed: the sweep begins anew.
 const VERSION: u32 = 1;
-/// Behind the place of `BRIGADE_STATE`.
-const KEY: &str = "cleanup/v1/sweep.json";
+const NAME: &str = "sweep.json";
 
 /// The derived key behind which the next sweep begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +24,9 @@ impl Checkpoint {
         Self { v: VERSION, part, after }
     }
 
+    /// `state` is the function's own folder.
     pub(super) fn place(state: &Place) -> Result<Location, KeyError> {
-        Ok(Location::new(state.bucket.clone(), ObjectKey::new(format!("{}{KEY}", state.prefix))?))
+        Ok(Location::new(state.bucket.clone(), ObjectKey::new(format!("{}{NAME}", state.prefix))?))
     }
 
     pub(super) async fn read(store: &dyn Store, at: &Location) -> Stored<Option<Self>> {
@@ -41,12 +41,18 @@ impl Checkpoint {
     }
 
     /// `None`: the next sweep begins at the beginning.
-    pub(super) async fn write(store: &dyn Store, at: &Location, checkpoint: Option<&Self>) -> Stored<()> {
+    pub(super) async fn write(
+        store: &dyn Store,
+        at: &Location,
+        encryption: &Encryption,
+        checkpoint: Option<&Self>,
+    ) -> Stored<()> {
         match checkpoint {
             None => store.delete(at, Delete::default()).await.map(drop),
             Some(checkpoint) => {
                 let bytes = serde_json::to_vec(checkpoint).unwrap_or_default();
-                let options = PutOptions { content_type: Some("application/json".to_owned()), ..PutOptions::default() };
+                let content_type = Some("application/json".to_owned());
+                let options = PutOptions { content_type, encryption: encryption.clone(), ..PutOptions::default() };
                 store.put(at, bytes.into(), options).await.map(drop)
             }
         }

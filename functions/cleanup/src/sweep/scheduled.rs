@@ -78,7 +78,9 @@ impl Cleanup {
         });
         match (at, &end) {
             _ if self.plan_only => Ok(Verdict::Done),
-            (Some(at), _) => Checkpoint::write(self.store.as_ref(), at, checkpoint.as_ref()).await.map(|()| Verdict::Done),
+            (Some(at), _) => {
+                Checkpoint::write(self.store.as_ref(), at, &self.encryption, checkpoint.as_ref()).await.map(|()| Verdict::Done)
+            }
             (None, None) => Ok(Verdict::Done),
             (None, Some(_)) => {
                 let detail =

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use brigade::event::BucketName;
+use brigade::hex;
 use brigade::ledger::Step;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -112,7 +113,7 @@ fn standings(shard: &Shard, wanted: &BTreeMap<String, u64>) -> BTreeMap<String, 
 fn name(owner: &str, inputs: &[String]) -> String {
     let digest =
         inputs.iter().fold(Sha256::new().chain_update(owner), |digest, input| digest.chain_update([0]).chain_update(input));
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(digest.finalize().iter().take(16))
 }
 
 /// Gives inputs back to be claimed by anybody. Answers whether they are: only by the batch's first owner, and only before it

@@ -1,6 +1,6 @@
 //! The directory of a TIFF file (TIFF 6.0 §2, BigTIFF), which EXIF data also is (Exif 2.32 §4.5).
 //!
-//! Reads single numbers at offsets and follows nothing: no recursion, no allocation, no loop without a bound.
+//! Reads single numbers at offsets and follows nothing: no recursion, no loop without a bound.
 
 use super::at::{be16, be32, le16, le32};
 use std::ops::Range;
@@ -59,6 +59,22 @@ impl<'a> Tiff<'a> {
         let (count, entries, entry) = self.shape(ifd)?;
         let at = entries.checked_add(count.checked_mul(entry)?)?;
         if self.wide { self.u64(at) } else { self.u32(at).map(u64::from) }.filter(|at| *at != 0)
+    }
+
+    /// Why the directory at `ifd` cannot be trusted: a tag stands in it twice (readers differ in which of the two they take,
+    /// and what one of them admits another would decode), or it has more entries than are looked at.
+    pub(super) fn ambiguity(&self, ifd: u64) -> Option<String> {
+        let (count, entries, entry) = self.shape(ifd)?;
+        if count > MAX_ENTRIES {
+            return Some(format!("a directory of {count} entries, over the limit of {MAX_ENTRIES}"));
+        }
+        let mut tags = Vec::with_capacity(usize::try_from(count).ok()?);
+        for index in 0..count {
+            tags.push(self.u16(entries.checked_add(index * entry)?)?);
+        }
+        tags.sort_unstable();
+        let repeated = tags.array_windows().find(|[one, next]| one == next).map(|[tag, _]| tag);
+        repeated.map(|tag| format!("the tag {tag} stands twice in its directory"))
     }
 
     /// The first value of `tag` in the directory at `ifd`, when it is a whole number.

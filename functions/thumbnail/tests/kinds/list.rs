@@ -428,6 +428,10 @@ fn oversized() -> Vec<Bad> {
     let strips = [find(&looped, b"\x11\x01\x04\0"), find(&looped, b"\x17\x01\x04\0")];
     let many =
         strips.into_iter().fold(Tiff::of(2, 3, &ORANGE).bytes(), |file, at| patched(file, at + 4, &[0xF0, 0xFF, 0xFF, 0xFF]));
+    // The first value admits 38 MB, the second decodes to 100.
+    let twice = Tiff { size: (3000, 1400), others: vec![(258, Values::Shorts(vec![64; 3]))], ..Tiff::of(2, 3, &ORANGE) };
+    let crowded = (40_000..44_096).map(|tag| (tag, Values::Shorts(vec![0]))).collect();
+    let crowded = Tiff { others: crowded, ..Tiff::of(2, 3, &ORANGE) };
     #[rustfmt::skip]
     let list = vec![
         ("png, 900 megapixels of zeros",    rows,                                                       "too-many-pixels", "30000x30000"),
@@ -438,6 +442,8 @@ fn oversized() -> Vec<Bad> {
         ("tiff, 20,000 squared",            tiff,                                                       "too-many-pixels", "limit of 100000000"),
         ("tiff, directories in a circle",   looped,                                                     "too-many-frames", "limit of 1000"),
         ("tiff, 4,000 million strips",      many,                                                       "corrupt", "tiff"),
+        ("tiff, a tag twice",               twice.bytes(),                                              "corrupt", "the tag 258 stands twice"),
+        ("tiff, more tags than are looked at", crowded.bytes(),                                         "corrupt", "limit of 4096"),
         ("gif, 1,001 frames",               gif::with_frames(1001),                                     "too-many-frames", "limit of 1000"),
         ("jpeg, 5,000 scans",               scans,                                                      "too-many-scans", "limit of 64"),
         ("png, a profile that inflates to 64 MB", inflating,                                            "profile-too-large", "limit of 4194304"),

@@ -1,5 +1,6 @@
 //! `brigade demo`: photos through the whole path, and a look at what came out.
 
+mod deletion;
 mod font;
 mod outcome;
 mod photo;
@@ -16,12 +17,13 @@ use brigade::storage::{PutOptions, Store};
 use brigade_local::LocalCloud;
 use brigade_thumbnail::Config;
 
+use self::deletion::Deletion;
 use self::outcome::{Outcome, Stopwatch};
 use self::photo::Photo;
 use self::report::Report;
 use crate::binary::Binaries;
 use crate::failure::Failure;
-use crate::functions::THUMBNAIL;
+use crate::functions::{CLEANUP, THUMBNAIL};
 use crate::stage;
 
 /// Everything has to come to rest within this; a photo takes a fraction of a second.
@@ -34,9 +36,10 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 /// Send photos through the whole path on this machine, and show what comes out.
 ///
 /// An upload to a bucket becomes a notification, goes through a topic and a queue to the real function binary, which
-/// reads the photo over S3's protocol and writes thumbnails and a sidecar. Prints a table, and writes the thumbnails and
-/// a contact sheet. The exit code is 0 only if all is right: every thumbnail has the very bytes that the core makes in
-/// this process, what is no picture is in the parking queue with its reason, and nothing else was written.
+/// reads the photo over S3's protocol and writes thumbnails and a sidecar. Then one photo is deleted from the bucket again, and
+/// the function for that takes away what was made of it. Prints a table, and writes the thumbnails and a contact sheet. The exit
+/// code is 0 only if all is right: every thumbnail has the very bytes that the core makes in this process, what is no picture is
+/// in the parking queue with its reason, nothing else was written, and nothing else went.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade demo\n  brigade demo ~/Pictures/*.jpg --out /tmp/demo")]
 pub(crate) struct Arguments {
@@ -62,12 +65,16 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let environment = stage::environment(&THUMBNAIL, &variables)?;
     let config = Config::read(&environment).map_err(|mistakes| Failure::Environment(mistakes.to_string()))?;
     let program = arguments.binaries.of(&THUMBNAIL).await?;
+    let cleanup = arguments.binaries.of(&CLEANUP).await?;
     let cloud = stage::cloud(0).await?;
     let outcomes = async {
         stage::put_up(&cloud, &THUMBNAIL, program, variables).await?;
-        through(&cloud, &config, &photos).await
+        stage::put_up(&cloud, &CLEANUP, cleanup, stage::variables(&CLEANUP, &[])).await?;
+        let mut outcomes = through(&cloud, &config, &photos).await?;
+        outcomes.deletion = deletion::delete(&cloud, &config.template, &photos, &outcomes.each).await?;
+        Ok(outcomes)
     };
-    let outcomes = outcomes.await;
+    let outcomes: Result<Outcomes, Failure> = outcomes.await;
     cloud.shutdown().await;
     let outcomes = outcomes?;
     let memory = config.memory().total();
@@ -76,7 +83,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         .zip(&outcomes.each)
         .map(|(photo, outcome)| verify::wrong(photo, outcome, &verify::settings_for(&config.settings, memory, photo)));
     let checked: Vec<Vec<String>> = checked.collect();
-    let report = Report { photos: &photos, outcomes: &outcomes.each, wrong: &checked, also_wrong: &outcomes.wrong };
+    let report = Report {
+        photos: &photos,
+        outcomes: &outcomes.each,
+        wrong: &checked,
+        also_wrong: &outcomes.wrong,
+        deletion: outcomes.deletion.as_ref(),
+    };
     write(&arguments.out, &report)?;
     report.print(&arguments.out, arguments.json)
 }
@@ -86,6 +99,8 @@ struct Outcomes {
     each: Vec<Outcome>,
     /// What is wrong with the whole.
     wrong: Vec<String>,
+    /// Of one of them, when all that was looked at.
+    deletion: Option<Deletion>,
 }
 
 /// Uploads, waits until all is at rest, and collects.
@@ -120,7 +135,7 @@ async fn through(cloud: &LocalCloud, config: &Config, photos: &[Photo]) -> Resul
         let key = photo.at.key.as_str();
         each.push(Outcome { verdict: verdicts.remove(key), parked: parked.remove(key), ..outcome });
     }
-    Ok(Outcomes { each, wrong })
+    Ok(Outcomes { each, wrong, deletion: None })
 }
 
 /// Writes the thumbnails, the sidecars and the contact sheet.

@@ -1,10 +1,12 @@
 //! What is told of the photos: a table for people, lines for machines.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use brigade::config::format_bytes;
 use serde_json::{Value, json};
 
+use super::deletion::Deletion;
 use super::outcome::Outcome;
 use super::photo::Photo;
 use crate::failure::Failure;
@@ -26,6 +28,8 @@ pub(super) struct Report<'a> {
     pub(super) wrong: &'a [Vec<String>],
     /// What is wrong with the whole.
     pub(super) also_wrong: &'a [String],
+    /// One of the photos was deleted in the end.
+    pub(super) deletion: Option<&'a Deletion>,
 }
 
 impl Report<'_> {
@@ -39,16 +43,29 @@ impl Report<'_> {
             for (photo, (outcome, wrong)) in self.photos.iter().zip(self.outcomes.iter().zip(self.wrong)) {
                 print::line(line(out, photo, outcome, wrong))?;
             }
-            print::line(json!({"photos": self.photos.len(), "contact_sheet": out.join(SHEET), "wrong": wrong}))?;
+            let deleted = self.deletion.map(|d| json!({"file": d.photo, "gone": d.gone, "ms": millis(d.took)}));
+            let whole = json!({
+                "photos": self.photos.len(), "contact_sheet": out.join(SHEET), "deleted": deleted, "wrong": wrong,
+            });
+            print::line(whole)?;
         } else {
             print::line(self.table())?;
             print::line("")?;
+            if let Some(Deletion { photo, gone, took, .. }) = self.deletion {
+                let photo = printable(photo);
+                let ms = took.as_millis();
+                print::line(format!(
+                    "{photo} was deleted from the bucket: {gone} derived objects went with it, within {ms} ms."
+                ))?;
+            }
         }
         if !wrong.is_empty() {
             return Err(Failure::Findings(format!("not all is right:\n  {}", wrong.join("\n  "))));
         }
         if !as_json {
-            print::line("All is right: every thumbnail has the bytes that the core makes, and nothing else was written.")?;
+            print::line(
+                "All is right: every thumbnail had the bytes that the core makes, and nothing else was written or went.",
+            )?;
             print::line(format!("Contact sheet: {}", out.join(SHEET).display()))?;
         }
         Ok(())
@@ -57,7 +74,8 @@ impl Report<'_> {
     fn all_wrong(&self) -> Vec<String> {
         let each = self.photos.iter().zip(self.wrong);
         let each = each.flat_map(|(photo, wrong)| wrong.iter().map(|wrong| format!("{}: {wrong}", photo.name)));
-        each.chain(self.also_wrong.iter().cloned()).collect()
+        let deletion = self.deletion.iter().flat_map(|deletion| &deletion.wrong);
+        each.chain(self.also_wrong.iter().chain(deletion).cloned()).collect()
     }
 
     fn table(&self) -> String {
@@ -70,6 +88,10 @@ impl Report<'_> {
         let rows = self.photos.iter().zip(self.outcomes).map(row);
         print::table(&std::iter::once(heading).chain(rows).collect::<Vec<_>>())
     }
+}
+
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn about<'a>(outcome: &'a Outcome, name: &str) -> Option<&'a Value> {
@@ -122,7 +144,7 @@ fn line(out: &Path, photo: &Photo, outcome: &Outcome, wrong: &[String]) -> Value
         "width": about(outcome, "width"),
         "height": about(outcome, "height"),
         "outputs": outputs.collect::<Vec<_>>(),
-        "ms": outcome.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        "ms": outcome.took.map(millis),
         "wrong": wrong,
     })
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use brigade::hex;
 use brigade::storage::Location;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
@@ -162,7 +163,7 @@ fn id(inputs: &[Input], settings: &str) -> String {
         };
         hash.update(format!("\n{}\0{}\0{etag}", input.name, input.size));
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize().iter().take(8))
 }
 
 /// The text of what may be compressed by gzip, which is told by its first bytes.

@@ -32,8 +32,9 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// writes between this command's last reading and its writing (the time of one request) is overwritten; anyone else is seen
 /// and merged with.
 ///
-/// The functions' queues must exist (`brigade-FUNCTION`). The topic is BUCKET-changes, made where it is missing, or the one
-/// that --topic names. The exit code is 1 if it is refused, not complete, or the test event does not arrive.
+/// The functions' queues must exist (`brigade-FUNCTION`). What SNS cannot deliver to one goes to its dead-letter queue, where
+/// it has one. The topic is BUCKET-changes, made where it is missing, or the one that --topic names. The exit code is 1 if it
+/// is refused, not complete, or the test event does not arrive.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade wire photos --to thumbnail\n  \
     brigade wire photos --to thumbnail --prefix uploads/ --apply\n  \
@@ -48,7 +49,8 @@ pub(crate) struct Arguments {
     /// Name or ARN of the topic.
     #[arg(long)]
     topic: Option<String>,
-    /// Only keys that begin so; form-encoded as S3 takes it, so that a space is `+`.
+    /// Only keys that begin so; form-encoded as S3 takes it, so that a space is `+`. There is one for a bucket: where the
+    /// functions' BRIGADE_INPUT takes several, give what they have in common or leave it out. They skip the rest.
     #[arg(long, conflicts_with = "remove")]
     prefix: Option<String>,
     /// Only keys that end so; form-encoded as S3 takes it.

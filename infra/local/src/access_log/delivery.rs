@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use brigade::event::BucketName;
+use brigade::hex;
 use brigade::storage::{EmbeddedStore, Location, PutOptions, Store};
 use sha2::{Digest, Sha256};
 use time::Date;
@@ -83,7 +84,7 @@ impl AccessLogs {
         let random = settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let account = Account {
             // A canonical id is 64 hex digits that tell nothing of the account.
-            canonical_id: Sha256::digest(settings.account.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+            canonical_id: hex(Sha256::digest(settings.account.as_bytes())),
             requester: format!("arn:aws:iam::{}:user/{}", settings.account, crate::s3::ACCESS_KEY),
         };
         let state = State { waiting: BTreeMap::new(), bytes: 0, counts: LogCounts::default(), random };

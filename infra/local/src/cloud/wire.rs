@@ -136,7 +136,8 @@ impl LocalCloud {
     }
 
     fn subscribe(&self, wire: &Wire, wired: &Wired) -> Result<(), WireError> {
-        let mut attributes = BTreeMap::new();
+        let redrive = json!({"deadLetterTargetArn": wired.dlq_arn}).to_string();
+        let mut attributes = BTreeMap::from([("RedrivePolicy".to_owned(), redrive)]);
         if wire.envelope == Envelope::Raw {
             attributes.insert("RawMessageDelivery".to_owned(), "true".to_owned());
         }

@@ -14,18 +14,7 @@ pub(super) struct Writer {
 impl Writer {
     /// S3's notification of one change, from the rule with this id.
     pub(super) fn of_change(&self, change: &Change, rule_id: &str) -> String {
-        let event = ObjectEvent {
-            kind: change.kind.clone(),
-            bucket: change.bucket.clone(),
-            region: Some(self.region.clone()),
-            key: change.key.clone(),
-            other_key: None,
-            version_id: change.version_id.clone(),
-            etag: change.etag.clone(),
-            size: change.size,
-            sequencer: Some(change.sequencer.clone()),
-            time: Some(change.time),
-        };
+        let event = ObjectEvent { region: Some(self.region.clone()), ..change.event() };
         to_notification_from(&event, &self.origin(rule_id, change.sequencer.as_str())).to_string()
     }
 

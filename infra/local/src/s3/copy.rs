@@ -11,6 +11,7 @@ use s3s::dto::{
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::conditions::{self, ReadConditions};
+use super::fields::copy_conditions;
 use super::headers::{self, Described};
 use super::multipart::part_number;
 use super::{Front, errors, key_error, location};
@@ -28,12 +29,7 @@ impl Front {
         let options = Described::of_copy(&input).options(self, condition)?;
         let metadata = directive(input.metadata_directive.as_ref().map(MetadataDirective::as_str))?;
         let tags = directive(input.tagging_directive.as_ref().map(TaggingDirective::as_str))?;
-        let conditions = ReadConditions {
-            if_match: input.copy_source_if_match,
-            if_none_match: input.copy_source_if_none_match,
-            if_modified_since: input.copy_source_if_modified_since,
-            if_unmodified_since: input.copy_source_if_unmodified_since,
-        };
+        let conditions = copy_conditions!(input);
         let (source, found) = self.source(&input.copy_source, &conditions).await?;
         noted.copied(&source.at.bucket, &source.at.key, source.version_id.as_deref(), found.size);
         let encryption = options.encryption.clone();
@@ -61,12 +57,7 @@ impl Front {
         let to = location(&input.bucket, &input.key)?;
         let number = part_number(input.part_number)?;
         let range = input.copy_source_range.as_deref().map(source_range).transpose()?;
-        let conditions = ReadConditions {
-            if_match: input.copy_source_if_match,
-            if_none_match: input.copy_source_if_none_match,
-            if_modified_since: input.copy_source_if_modified_since,
-            if_unmodified_since: input.copy_source_if_unmodified_since,
-        };
+        let conditions = copy_conditions!(input);
         let (source, found) = self.source(&input.copy_source, &conditions).await?;
         noted.copied(&source.at.bucket, &source.at.key, source.version_id.as_deref(), found.size);
         let part = self.store.upload_part_copy(&to, &input.upload_id, number, &source, range).map_err(errors::of_store)?;

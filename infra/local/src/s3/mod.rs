@@ -17,6 +17,7 @@ mod conditions;
 mod copy;
 mod documents;
 mod errors;
+mod fields;
 mod headers;
 mod host;
 mod listing;

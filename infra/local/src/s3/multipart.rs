@@ -5,8 +5,8 @@ use brigade::storage::{ListUploads, PartEntry, PutOptions, Store};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::body::Digests;
 use super::conditions;
+use super::fields::digests;
 use super::headers::{self, Described};
 use super::listing::{PAGE_MAX, UrlEncoding, page_size, roll_up};
 use super::{Front, errors, location};
@@ -42,17 +42,7 @@ impl Front {
         let at = location(&input.bucket, &input.key)?;
         headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
         let number = part_number(input.part_number)?;
-        let digests = Digests {
-            content_md5: input.content_md5,
-            checksum: Checksum {
-                checksum_crc32: input.checksum_crc32,
-                checksum_crc32c: input.checksum_crc32c,
-                checksum_crc64nvme: input.checksum_crc64nvme,
-                checksum_sha1: input.checksum_sha1,
-                checksum_sha256: input.checksum_sha256,
-                checksum_type: None,
-            },
-        };
+        let digests = digests!(input);
         let (bytes, verified) = self.intake.collect(input.body, input.content_length, digests, req.trailing_headers).await?;
         noted.received();
         let etag = self.store.upload_part(&at, &input.upload_id, number, bytes).await.map_err(errors::of_store)?;

@@ -5,9 +5,9 @@ use hyper::header::HeaderValue;
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use super::body::Digests;
 use super::chunks::Chunks;
 use super::conditions::{self, ReadConditions};
+use super::fields::{described, digests, read_conditions};
 use super::headers::{self, Described};
 use super::{Front, errors, location};
 use crate::access_log::Noted;
@@ -20,17 +20,7 @@ impl Front {
         headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
         headers::no_acl(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
         let options = Described::of_put(&input).options(self, conditions::of_write(input.if_match, input.if_none_match)?)?;
-        let digests = Digests {
-            content_md5: input.content_md5,
-            checksum: Checksum {
-                checksum_crc32: input.checksum_crc32,
-                checksum_crc32c: input.checksum_crc32c,
-                checksum_crc64nvme: input.checksum_crc64nvme,
-                checksum_sha1: input.checksum_sha1,
-                checksum_sha256: input.checksum_sha256,
-                checksum_type: None,
-            },
-        };
+        let digests = digests!(input);
         let (bytes, verified) = self.intake.collect(input.body, input.content_length, digests, req.trailing_headers).await?;
         noted.received();
         let encryption = options.encryption.clone();
@@ -55,12 +45,7 @@ impl Front {
         let input = req.input;
         let at = location(&input.bucket, &input.key)?;
         headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
-        let conditions = ReadConditions {
-            if_match: input.if_match,
-            if_none_match: input.if_none_match,
-            if_modified_since: input.if_modified_since,
-            if_unmodified_since: input.if_unmodified_since,
-        };
+        let conditions = read_conditions!(input);
         let part = self.part(&at, input.version_id.as_deref(), input.part_number)?;
         let range = part.as_ref().and_then(|part| part.range).or(input.range.map(range));
         let get = Get { version_id: input.version_id.clone(), range, ..Get::default() };
@@ -81,12 +66,7 @@ impl Front {
         let input = req.input;
         let at = location(&input.bucket, &input.key)?;
         headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
-        let conditions = ReadConditions {
-            if_match: input.if_match,
-            if_none_match: input.if_none_match,
-            if_modified_since: input.if_modified_since,
-            if_unmodified_since: input.if_unmodified_since,
-        };
+        let conditions = read_conditions!(input);
         let meta = match self.store.head(&at, Head { version_id: input.version_id.clone() }).await {
             Ok(meta) => meta,
             Err(error) => return Err(self.read_error(&at, input.version_id, &conditions, error).await),
@@ -95,33 +75,11 @@ impl Front {
         let part = self.part(&at, input.version_id.as_deref(), input.part_number)?;
         let told = headers::Told::of(&meta);
         let checksum = told.checksum(input.checksum_mode);
-        let mut response = S3Response::new(HeadObjectOutput {
-            accept_ranges: Some("bytes".to_owned()),
+        let mut response = S3Response::new(described!(HeadObjectOutput, told, checksum, {
             content_length: Some(part.as_ref().and_then(|part| part.size).unwrap_or(signed(meta.size))),
             parts_count: part.and_then(|part| part.count),
             restore: self.restore_told(&at, input.version_id.as_deref(), &meta),
-            cache_control: told.cache_control,
-            content_disposition: told.content_disposition,
-            content_encoding: told.content_encoding,
-            content_language: told.content_language,
-            content_type: told.content_type,
-            e_tag: told.e_tag,
-            expires: told.expires,
-            last_modified: told.last_modified,
-            metadata: told.metadata,
-            server_side_encryption: told.server_side_encryption,
-            ssekms_key_id: told.ssekms_key_id,
-            storage_class: told.storage_class,
-            version_id: told.version_id,
-            website_redirect_location: told.website_redirect_location,
-            checksum_crc32: checksum.checksum_crc32,
-            checksum_crc32c: checksum.checksum_crc32c,
-            checksum_crc64nvme: checksum.checksum_crc64nvme,
-            checksum_sha1: checksum.checksum_sha1,
-            checksum_sha256: checksum.checksum_sha256,
-            checksum_type: checksum.checksum_type,
-            ..Default::default()
-        });
+        }));
         // S3 tells the number of tags on a HEAD too; the protocol crate's output has no field for it yet.
         if let Some(count) = told.tag_count {
             response.headers.insert("x-amz-tagging-count", HeaderValue::from(count));
@@ -230,34 +188,12 @@ async fn get_output(found: GetObject, mode: Option<ChecksumMode>) -> S3Result<Ge
     let content_range = range.map(|(first, last)| format!("bytes {first}-{last}/{}", meta.size));
     let told = headers::Told::of(&meta);
     let checksum = told.checksum(mode.filter(|_| content_range.is_none()));
-    Ok(GetObjectOutput {
-        accept_ranges: Some("bytes".to_owned()),
+    Ok(described!(GetObjectOutput, told, checksum, {
         body: Some(StreamingBlob::new(chunks)),
         content_length: Some(length),
-        content_range,
-        cache_control: told.cache_control,
-        content_disposition: told.content_disposition,
-        content_encoding: told.content_encoding,
-        content_language: told.content_language,
-        content_type: told.content_type,
-        e_tag: told.e_tag,
-        expires: told.expires,
-        last_modified: told.last_modified,
-        metadata: told.metadata,
-        server_side_encryption: told.server_side_encryption,
-        ssekms_key_id: told.ssekms_key_id,
-        storage_class: told.storage_class,
+        content_range: content_range,
         tag_count: told.tag_count,
-        version_id: told.version_id,
-        website_redirect_location: told.website_redirect_location,
-        checksum_crc32: checksum.checksum_crc32,
-        checksum_crc32c: checksum.checksum_crc32c,
-        checksum_crc64nvme: checksum.checksum_crc64nvme,
-        checksum_sha1: checksum.checksum_sha1,
-        checksum_sha256: checksum.checksum_sha256,
-        checksum_type: checksum.checksum_type,
-        ..Default::default()
-    })
+    }))
 }
 
 fn deleted_entry(object: ObjectIdentifier, done: Deleted) -> DeletedObject {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Publish, SnsError, Subscription, Topics};
 use crate::front::{Caller, Response};
 use crate::query::{Form, Xml, error_reply, ok_reply};
-use crate::sqs::{AttributeValue, MAX_MESSAGE_BYTES, MessageAttribute, size};
+use crate::sqs::{AttributeValue, MessageAttribute, size};
 
 const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 
@@ -197,11 +197,9 @@ fn publish_batch(topics: &Topics, caller: &Caller, form: &Form, xml: &mut Xml) -
     }
     let weigh = |entry: &Form| Ok(size(entry.get("Message").unwrap_or_default(), &attributes(entry)?));
     let weights: Vec<usize> = entries.iter().map(weigh).collect::<Result<_, SnsError>>()?;
-    if weights.iter().sum::<usize>() > MAX_MESSAGE_BYTES {
-        return Err(SnsError::InvalidParameter("The batch is longer than 1048576 bytes".to_owned()));
-    }
-    if !topics.exists(topic_arn) {
-        return Err(SnsError::NotFound("Topic does not exist".to_owned()));
+    let limit = topics.max_bytes(topic_arn)?;
+    if weights.iter().sum::<usize>() > limit {
+        return Err(SnsError::InvalidParameter(format!("The batch is longer than {limit} bytes")));
     }
     let results: Vec<_> =
         ids.iter().zip(&entries).map(|(id, entry)| (*id, publish(topics, caller, topic_arn, entry))).collect();

@@ -8,7 +8,7 @@ use super::envelope::{Publication, for_function, for_queue};
 use super::error::SnsError;
 use super::subscription::{Protocol, Subscription};
 use super::topics::{Topics, no_topic};
-use crate::sqs::{MAX_MESSAGE_BYTES, MessageAttribute, content_id, size, uuid};
+use crate::sqs::{MessageAttribute, content_id, size, uuid};
 
 /// Takes what a topic sends to a function.
 pub trait FunctionSink: Send + Sync {
@@ -41,7 +41,7 @@ pub struct Publish {
     pub trace_header: Option<String>,
     /// Required on FIFO topics.
     pub group_id: Option<String>,
-    /// FIFO topics.
+    /// FIFO topics alone. Required there, unless the topic has `ContentBasedDeduplication`.
     pub dedup_id: Option<String>,
 }
 
@@ -71,9 +71,6 @@ impl Topics {
         if message.is_empty() {
             return invalid("Empty message");
         }
-        if size(message, &publish.attributes) > MAX_MESSAGE_BYTES {
-            return invalid("Message too long");
-        }
         if publish.subject.as_ref().is_some_and(|s| s.is_empty() || s.chars().count() > 100 || s.contains(['\n', '\r'])) {
             return invalid("Subject");
         }
@@ -84,8 +81,18 @@ impl Topics {
         let published = self.queues().clock().now();
         let (publication, targets, functions, base) = {
             let mut state = self.lock();
-            if !state.topics.contains_key(topic_arn) {
-                return Err(no_topic());
+            let topic = state.topics.get(topic_arn).ok_or_else(no_topic)?;
+            if size(message, &publish.attributes) > topic.max_bytes() {
+                return invalid("Message too long");
+            }
+            match &publish.dedup_id {
+                None if fifo && !topic.makes_ids() => {
+                    return invalid(
+                        "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+                    );
+                }
+                Some(_) if !fifo => return invalid("MessageDeduplicationId is not valid for this topic type"),
+                _ => {}
             }
             let publication = Publication {
                 message_id: uuid(&mut state.ids),

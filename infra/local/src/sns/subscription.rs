@@ -61,9 +61,10 @@ impl Subscription {
             let fine = match name.as_str() {
                 "RawMessageDelivery" => matches!(value.as_str(), "true" | "false"),
                 "FilterPolicyScope" => matches!(value.as_str(), "MessageAttributes" | "MessageBody"),
-                "RedrivePolicy" | "DeliveryPolicy" => {
+                "DeliveryPolicy" => {
                     value.is_empty() || serde_json::from_str::<BTreeMap<String, serde_json::Value>>(value).is_ok()
                 }
+                "RedrivePolicy" => value.is_empty() || dead_letter_target(value).is_some_and(|arn| is_queue(&arn)),
                 "FilterPolicy" | "SubscriptionRoleArn" => true,
                 _ => return Err(SnsError::InvalidParameter("AttributeName".to_owned())),
             };
@@ -118,7 +119,15 @@ impl Subscription {
 
     /// The ARN of the subscription's own dead-letter queue.
     pub(super) fn dead_letter_arn(&self) -> Option<String> {
-        let policy: serde_json::Value = serde_json::from_str(self.attributes.get("RedrivePolicy")?).ok()?;
-        Some(policy.get("deadLetterTargetArn")?.as_str()?.to_owned())
+        dead_letter_target(self.attributes.get("RedrivePolicy")?)
     }
+}
+
+fn dead_letter_target(redrive_policy: &str) -> Option<String> {
+    let policy: serde_json::Value = serde_json::from_str(redrive_policy).ok()?;
+    Some(policy.get("deadLetterTargetArn")?.as_str()?.to_owned())
+}
+
+fn is_queue(arn: &str) -> bool {
+    arn.starts_with("arn:aws:sqs:") && arn.split(':').count() == 6
 }

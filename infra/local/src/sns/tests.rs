@@ -97,6 +97,21 @@ async fn raw_delivery_drops_more_than_ten_attributes_unless_a_dead_letter_queue_
 }
 
 #[tokio::test]
+async fn what_a_queue_that_is_gone_should_have_had_is_in_the_dead_letter_queue() {
+    let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}"#;
+    for raw in ["true", "false"] {
+        let w = world([("RawMessageDelivery", raw), ("RedrivePolicy", redrive)]);
+        let subscription = w.topics.subscriptions(None).unwrap().remove(0);
+        assert_eq!(subscription.attributes("000000000000")["RedrivePolicy"], redrive);
+        w.queues.create("dead", &BTreeMap::new()).unwrap();
+        w.queues.delete_queue("q").unwrap();
+        w.topics.publish(&w.topic, "kept", BTreeMap::new(), None).unwrap();
+        assert_eq!((w.topics.counts().dead_lettered, w.topics.counts().failed), (1, 0));
+        assert!(next(&w.queues, "dead").await.unwrap().body.contains("kept"));
+    }
+}
+
+#[tokio::test]
 async fn a_filter_policy_keeps_messages_back() {
     let w = world([
         ("FilterPolicyScope", "MessageBody"),
@@ -122,7 +137,8 @@ async fn the_trace_header_reaches_the_queue() {
 #[tokio::test]
 async fn a_fifo_topic_repeats_nothing_within_the_window() {
     let w = world([]);
-    let topic = w.topics.create_in("us-east-1", "t.fifo", &attributes([("FifoTopic", "true")])).unwrap();
+    let made = attributes([("FifoTopic", "true"), ("ContentBasedDeduplication", "true")]);
+    let topic = w.topics.create_in("us-east-1", "t.fifo", &made).unwrap();
     let queue = w.queues.create("q.fifo", &BTreeMap::new()).unwrap();
     w.topics.subscribe(&topic, "sqs", &queue, &BTreeMap::new()).unwrap();
     w.topics.subscribe(&topic, "sqs", &w.queues.arn("q").unwrap(), &BTreeMap::new()).unwrap();
@@ -132,6 +148,33 @@ async fn a_fifo_topic_repeats_nothing_within_the_window() {
     }
     assert_eq!(w.queues.depth("q.fifo").unwrap().total(), 1);
     assert_eq!(w.queues.depth("q").unwrap().total(), 2, "a standard queue takes both");
+}
+
+#[test]
+fn a_topic_takes_what_its_kind_and_its_attributes_allow() {
+    let w = world([]);
+    let fifo = w.topics.create_in("us-east-1", "t.fifo", &attributes([("FifoTopic", "true")])).unwrap();
+    let large = w.topics.create_in("us-east-1", "large", &attributes([("MaximumMessageSize", "1048576")])).unwrap();
+    let (group, id) = (Some("g".to_owned()), Some("d".to_owned()));
+    let with = |group_id: &Option<String>, dedup_id: &Option<String>| Publish {
+        group_id: group_id.clone(),
+        dedup_id: dedup_id.clone(),
+        ..Publish::default()
+    };
+    let rows = [
+        ("a group on a standard topic", &w.topic, 1, with(&group, &None), true),
+        ("a deduplication id on a standard topic", &w.topic, 1, with(&None, &id), false),
+        ("both on a FIFO topic", &fifo, 1, with(&group, &id), true),
+        ("no group on a FIFO topic", &fifo, 1, with(&None, &id), false),
+        ("no deduplication id on a FIFO topic", &fifo, 1, with(&group, &None), false),
+        ("256 KiB", &w.topic, 262_144, Publish::default(), true),
+        ("more", &w.topic, 262_145, Publish::default(), false),
+        ("1 MiB, where the topic is set so", &large, 1_048_576, Publish::default(), true),
+        ("more than that", &large, 1_048_577, Publish::default(), false),
+    ];
+    for (situation, topic, bytes, publish, taken) in rows {
+        assert_eq!(w.topics.publish_with(topic, &"x".repeat(bytes), publish).is_ok(), taken, "{situation}");
+    }
 }
 
 #[test]
@@ -164,7 +207,16 @@ fn what_is_refused() {
         assert!(matches!(w.topics.publish(&w.topic, message, none.clone(), subject), Err(SnsError::InvalidParameter(_))));
     }
     let subscription = w.topics.subscriptions(None).unwrap().remove(0).arn;
-    for (name, value) in [("RawMessageDelivery", "yes"), ("FilterPolicy", "[]"), ("Nonsense", "1")] {
+    let topic = format!(r#"{{"deadLetterTargetArn":"{}"}}"#, w.topic);
+    let refused = [
+        ("RawMessageDelivery", "yes"),
+        ("FilterPolicy", "[]"),
+        ("RedrivePolicy", "[]"),
+        ("RedrivePolicy", "{}"),
+        ("RedrivePolicy", &topic),
+        ("Nonsense", "1"),
+    ];
+    for (name, value) in refused {
         assert!(w.topics.set_subscription_attribute(&subscription, name, value).is_err(), "{name}");
     }
     assert!(w.topics.create("bad name").is_err());

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::error::SnsError;
 use super::publishing::{DeliveryCounts, FunctionSink};
 use super::subscription::{Protocol, Subscription};
-use crate::sqs::{Queues, uuid};
+use crate::sqs::{MAX_MESSAGE_BYTES, Queues, uuid};
 
 /// The most topics, and the most subscriptions of one topic.
 const MAX_TOPICS: usize = 10_000;
@@ -38,6 +38,24 @@ pub(super) struct State {
 pub(super) struct Topic {
     attributes: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
+}
+
+/// A topic's limit on one message, and on those of one batch together, unless `MaximumMessageSize` says otherwise.
+///
+/// Source: SNS API reference, "PublishBatch".
+const USUAL_MESSAGE_BYTES: usize = 256 * 1024;
+
+impl Topic {
+    /// The most bytes of one message, and of a batch.
+    pub(super) fn max_bytes(&self) -> usize {
+        let set = self.attributes.get("MaximumMessageSize").and_then(|bytes| bytes.parse().ok());
+        set.unwrap_or(USUAL_MESSAGE_BYTES).min(MAX_MESSAGE_BYTES)
+    }
+
+    /// A FIFO topic makes deduplication ids from the messages.
+    pub(super) fn makes_ids(&self) -> bool {
+        self.attributes.get("ContentBasedDeduplication").is_some_and(|value| value == "true")
+    }
 }
 
 impl std::fmt::Debug for Topics {
@@ -138,6 +156,14 @@ impl Topics {
         self.lock().topics.contains_key(topic_arn)
     }
 
+    /// The most bytes that a topic takes with one request.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(super) fn max_bytes(&self, topic_arn: &str) -> Result<usize, SnsError> {
+        self.lock().topics.get(topic_arn).map(Topic::max_bytes).ok_or_else(no_topic)
+    }
+
     /// All attributes of a topic, by SNS's names.
     ///
     /// # Errors
@@ -163,7 +189,7 @@ impl Topics {
         Ok(all)
     }
 
-    /// Sets one attribute of a topic; it is kept, not acted upon.
+    /// Sets one attribute of a topic. `MaximumMessageSize` and `ContentBasedDeduplication` are acted upon, others kept.
     ///
     /// # Errors
     /// [`SnsError::NotFound`].

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use brigade::hex;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::digest::hex;
 use super::message::Sent;
 
 /// How long an id is remembered.
@@ -40,5 +40,5 @@ impl Dedup {
 
 /// What stands in for an absent deduplication id: the SHA-256 of the body (not of the attributes).
 pub(crate) fn content_id(body: &str) -> String {
-    hex(&Sha256::digest(body.as_bytes()))
+    hex(Sha256::digest(body.as_bytes()))
 }

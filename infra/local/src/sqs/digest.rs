@@ -3,8 +3,8 @@
 //! Rule: Amazon SQS Developer Guide, "Calculating the MD5 message digest for message attributes".
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
+use brigade::hex;
 use md5::{Digest, Md5};
 
 use super::message::{AttributeValue, MessageAttribute};
@@ -12,7 +12,7 @@ use super::message::{AttributeValue, MessageAttribute};
 /// The digest of a message's body, in lower-case hex.
 #[must_use]
 pub fn md5_of_body(body: &str) -> String {
-    hex(&Md5::digest(body.as_bytes()))
+    hex(Md5::digest(body.as_bytes()))
 }
 
 /// The digest of message attributes, in lower-case hex; `None` where there are none, as SQS then omits the field.
@@ -35,19 +35,11 @@ pub fn md5_of_attributes(attributes: &BTreeMap<String, MessageAttribute>) -> Opt
         digest.update([transport]);
         part(&mut digest, value);
     }
-    Some(hex(&digest.finalize()))
+    Some(hex(digest.finalize()))
 }
 
 fn part(digest: &mut Md5, bytes: &[u8]) {
     // A message is at most 1 MiB, so a length always fits.
     digest.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
     digest.update(bytes);
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

@@ -1,5 +1,7 @@
 //! The whole path with a real function binary: a change in a bucket becomes an invocation.
 
+use std::collections::BTreeMap;
+
 use brigade::event::{BucketName, ObjectKey};
 use brigade::storage::{Location, PutOptions, Store};
 use brigade_local::lambda::{HostEvent, HostEvents, MappingSpec};
@@ -38,6 +40,21 @@ async fn a_put_reaches_the_function_through_topic_and_queue() {
     put(&cloud, "a.jpg").await;
     assert_eq!(invoked(&mut events).await, 1);
     cloud.idle(&["probe", "probe-dlq"], PATIENCE).await.expect("the function acknowledged it");
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_topic_invokes_a_function_that_has_subscribed() {
+    let cloud = LocalCloud::builder().port(0).start().await.expect("a cloud");
+    let wired = cloud.connect(&Wire::new(SOURCE, "photos-changed", "unread")).await.expect("a path");
+    let mut events = cloud.host().events();
+    cloud.host().start(probe()).expect("a valid spec");
+    cloud.host().ready(PROBE, PATIENCE).await.expect("the probe starts");
+    let function = format!("arn:aws:lambda:us-east-1:000000000000:function:{PROBE}");
+    cloud.topics().subscribe(&wired.topic_arn, "lambda", &function, &BTreeMap::new()).expect("a subscription");
+    put(&cloud, "a.jpg").await;
+    assert_eq!(invoked(&mut events).await, 0, "a direct invocation");
+    assert_eq!(cloud.topics().counts().failed, 0);
     cloud.shutdown().await;
 }
 

@@ -11,6 +11,7 @@ use crate::arn::Arn;
 use crate::plan::{Queue, Topic};
 use crate::policy::Policy;
 use crate::ports::{CloudError, Kind, Messaging};
+use crate::subscription::dead_letter_target;
 
 /// How long one receive waits, in seconds.
 const WAIT: i32 = 2;
@@ -56,7 +57,12 @@ impl Messaging for Aws {
                 return if failed.kind == Kind::Missing { Ok(None) } else { Err(failed) };
             }
         };
-        let names = [QueueAttributeName::QueueArn, QueueAttributeName::Policy, QueueAttributeName::KmsMasterKeyId];
+        let names = [
+            QueueAttributeName::QueueArn,
+            QueueAttributeName::Policy,
+            QueueAttributeName::KmsMasterKeyId,
+            QueueAttributeName::RedrivePolicy,
+        ];
         let request = self.clients.sqs().get_queue_attributes().queue_url(&url).set_attribute_names(Some(names.into()));
         let attributes = request.send().await.map_err(|e| error(doing(), &e))?.attributes.unwrap_or_default();
         let text = |name| attributes.get(&name).filter(|value| !value.is_empty()).cloned();
@@ -64,7 +70,8 @@ impl Messaging for Aws {
         let arn = arn.ok_or_else(|| unreadable(doing(), &"SQS tells no ARN of it"))?;
         let policy = Policy::parse(&text(QueueAttributeName::Policy).unwrap_or_default());
         let policy = policy.map_err(|problem| unreadable(format!("the policy of queue {name}"), &problem))?;
-        Ok(Some(Queue { arn, url, policy, key: text(QueueAttributeName::KmsMasterKeyId) }))
+        let dead_letters = text(QueueAttributeName::RedrivePolicy).as_deref().and_then(dead_letter_target);
+        Ok(Some(Queue { arn, url, policy, key: text(QueueAttributeName::KmsMasterKeyId), dead_letters }))
     }
 
     async fn set_queue_policy(&self, url: &str, policy: &Policy) -> Result<(), CloudError> {

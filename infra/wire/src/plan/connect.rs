@@ -1,7 +1,7 @@
 //! The plan that connects functions. It never narrows what is announced: other functions may live on it.
 
 use super::{
-    Announcement, BTreeSet, Consumer, Draft, Plan, Refusal, Seen, Sign, Step, Topic, Wish, queue_sid, queue_statement,
+    Announcement, Arn, BTreeSet, Consumer, Draft, Plan, Refusal, Seen, Sign, Step, Topic, Wish, queue_sid, queue_statement,
     topic_statement, wanted,
 };
 
@@ -86,9 +86,13 @@ fn subscribe(seen: &Seen, wish: &Wish, function: &Consumer, plan: &mut Plan) {
             }
         }
         other => {
-            policy(seen, wish, function, plan);
-            let attributes = wanted(&function.families);
-            let detail = format!("raw, {}", function.families.join(", "));
+            let dead_letters = dead_letters(seen, function, plan);
+            for place in [Some(queue), dead_letters].into_iter().flatten() {
+                policy(seen, wish, place, plan);
+            }
+            let attributes = wanted(&function.families, dead_letters);
+            let redrive = dead_letters.map(|arn| format!("; what cannot be delivered goes to {}", arn.name));
+            let detail = format!("raw, {}{}", function.families.join(", "), redrive.unwrap_or_default());
             match other {
                 None => {
                     plan.line(Sign::Add, "subscription", &queue.name, detail);
@@ -101,23 +105,56 @@ fn subscribe(seen: &Seen, wish: &Wish, function: &Consumer, plan: &mut Plan) {
                     if sign == Sign::Change {
                         plan.steps.push(Step::ChangeSubscription(subscription.arn.clone(), differing));
                     }
+                    if let (Some(before), Some(now)) = (subscription.dead_letters(), dead_letters)
+                        && before != *now
+                    {
+                        forget(seen, wish, queue, &before, plan);
+                    }
                 }
             }
         }
     }
 }
 
-fn policy(seen: &Seen, wish: &Wish, function: &Consumer, plan: &mut Plan) {
-    let Some(queue) = seen.queue(&function.queue) else { return };
+/// The dead-letter queue of the function's queue, where SNS can send to it.
+fn dead_letters<'a>(seen: &'a Seen, function: &Consumer, plan: &mut Plan) -> Option<&'a Arn> {
+    let name = &function.queue.name;
+    let Some(arn) = seen.queue(&function.queue)?.dead_letters.as_ref() else {
+        plan.notes.push(format!("queue {name} has no dead-letter queue: what SNS cannot deliver to it is lost"));
+        return None;
+    };
+    let problem = match seen.queue(arn) {
+        None => "is not there",
+        Some(queue) if queue.key.as_deref() == Some("alias/aws/sqs") => {
+            "is encrypted with alias/aws/sqs, so that SNS cannot send"
+        }
+        Some(_) => return Some(arn),
+    };
+    plan.notes.push(format!("the dead-letter queue {} {problem}: what SNS cannot deliver to {name} is lost", arn.name));
+    None
+}
+
+/// The queue has another dead-letter queue than when it was subscribed.
+fn forget(seen: &Seen, wish: &Wish, queue: &Arn, before: &Arn, plan: &mut Plan) {
     let sid = queue_sid(&wish.topic);
-    let sign = match (queue.policy.says(&queue_statement(&function.queue, &wish.topic)), queue.policy.has(&sid)) {
+    let admitted = seen.queue(before).is_some_and(|before| before.policy.has(&sid));
+    if admitted && !seen.is_needed(before, &wish.topic, |arn| arn == queue) {
+        plan.line(Sign::Remove, "queue policy", &sid, format!("let {} send to {}", wish.topic.name, before.name));
+        plan.steps.push(Step::ExpelTopic(before.clone()));
+    }
+}
+
+fn policy(seen: &Seen, wish: &Wish, arn: &Arn, plan: &mut Plan) {
+    let Some(queue) = seen.queue(arn) else { return };
+    let sid = queue_sid(&wish.topic);
+    let sign = match (queue.policy.says(&queue_statement(arn, &wish.topic)), queue.policy.has(&sid)) {
         (true, _) => Sign::Keep,
         (false, true) => Sign::Change,
         (false, false) => Sign::Add,
     };
-    plan.line(sign, "queue policy", sid, format!("lets {} send to {}", wish.topic.name, function.queue.name));
-    if sign != Sign::Keep {
-        plan.steps.push(Step::AdmitTopic(function.queue.clone()));
+    plan.line(sign, "queue policy", sid, format!("lets {} send to {}", wish.topic.name, arn.name));
+    if sign != Sign::Keep && !plan.steps.contains(&Step::AdmitTopic(arn.clone())) {
+        plan.steps.push(Step::AdmitTopic(arn.clone()));
     }
 }
 

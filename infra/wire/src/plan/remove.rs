@@ -1,7 +1,7 @@
 //! The plan that undoes a wiring: the bucket falls silent first, then everything else goes that this tool has made.
 
 use super::{
-    Announcement, BTreeSet, Destination, MADE_FOR, Plan, Seen, Sign, Step, Subscription, Topic, Wish, probe, queue_sid,
+    Announcement, Arn, BTreeSet, Destination, MADE_FOR, Plan, Seen, Sign, Step, Subscription, Topic, Wish, probe, queue_sid,
     topic_sid,
 };
 
@@ -79,11 +79,14 @@ fn stays_announced(seen: &Seen, wish: &Wish, plan: &Plan) -> bool {
 
 fn policies(seen: &Seen, wish: &Wish, plan: &mut Plan) {
     let sid = queue_sid(&wish.topic);
-    for function in &wish.functions {
-        if seen.queue(&function.queue).is_some_and(|queue| queue.policy.has(&sid)) {
-            let detail = format!("let {} send to {}", wish.topic.name, function.queue.name);
-            plan.line(Sign::Remove, "queue policy", &sid, detail);
-            plan.steps.push(Step::ExpelTopic(function.queue.clone()));
+    let leaving = |arn: &Arn| wish.functions.iter().any(|function| function.queue == *arn);
+    let dead_letters: BTreeSet<Arn> = wish.functions.iter().flat_map(|function| seen.dead_letters(&function.queue)).collect();
+    let dead_letters = dead_letters.iter().filter(|arn| !leaving(arn) && !seen.is_needed(arn, &wish.topic, leaving));
+    // The function's queue last: its statement is what tells that the subscription was this tool's.
+    for arn in dead_letters.chain(wish.functions.iter().map(|function| &function.queue)) {
+        if seen.queue(arn).is_some_and(|queue| queue.policy.has(&sid)) {
+            plan.line(Sign::Remove, "queue policy", &sid, format!("let {} send to {}", wish.topic.name, arn.name));
+            plan.steps.push(Step::ExpelTopic(arn.clone()));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::event::{BucketName, Sequencer};
 use crate::ledger::{Digest, Ending, MAX_MARKS, Order};
 use crate::storage::faulty::Faults;
-use crate::storage::{EmbeddedStore, FaultyStore, List, Nonces, Store};
+use crate::storage::{EmbeddedStore, ErrorKind, FaultyStore, List, Nonces, Store};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -34,6 +34,17 @@ struct Always(Standing);
 impl States for Always {
     async fn standing(&self, _: usize) -> Result<Standing, StoreError> {
         Ok(self.0)
+    }
+}
+
+/// The object of the change with this index may not be looked at.
+struct ButOne(usize);
+
+#[async_trait]
+impl States for ButOne {
+    async fn standing(&self, index: usize) -> Result<Standing, StoreError> {
+        let denied = StoreError::new(ErrorKind::AccessDenied, "HeadObject", "s3://b/k", "AccessDenied", "Access Denied");
+        if index == self.0 { Err(denied) } else { Ok(Standing::Current) }
     }
 }
 
@@ -134,6 +145,45 @@ async fn old_marks_are_sealed_by_hour_and_still_known() {
     assert_eq!(answers, [Answer::Claimed(1_901)]);
     // A change within the moment before what was sealed of its key was passed by it.
     assert_eq!(world.claim(&[change(5, -1)], &Nobody).await, [Answer::Superseded]);
+}
+
+/// 1,800 keys at the beginning, of which the first 900 have been sealed by what came an hour later.
+async fn with_a_past() -> (World, Vec<Change>) {
+    let world = World::new(0);
+    let first: Vec<Change> = (0..1_800).map(|key| change(key, 0)).collect();
+    world.settle(&first).await;
+    world.pass(3_600);
+    world.settle(&(1_800..1_900).map(|key| change(key, 3_600)).collect::<Vec<_>>()).await;
+    (world, first)
+}
+
+#[tokio::test]
+async fn a_look_that_fails_fails_its_own_change_alone() {
+    let (world, _) = with_a_past().await;
+    let asked: Vec<Change> = (0..3).map(|key| change(key, -100)).chain([change(5_000, 3_601)]).collect();
+    let asked: Vec<&Change> = asked.iter().collect();
+    let answers = world.claims.claim(&asked, &ButOne(1), terms()).await;
+    let claimed: Vec<bool> = answers.iter().map(|answer| matches!(answer, Ok(Answer::Claimed(_)))).collect();
+    assert_eq!(claimed, [true, false, true, true], "{answers:?}");
+    assert!(matches!(&answers[1], Err(error @ LedgerError::Unseen(_)) if error.verdict().name() == "retry"), "{answers:?}");
+    // What was told of it is no claim: the next one can have it.
+    assert!(matches!(world.claim(&[change(1, -100)], &Always(Standing::Current)).await[..], [Answer::Claimed(_)]));
+}
+
+#[tokio::test]
+async fn a_damaged_segment_fails_the_changes_that_need_it_alone() {
+    let (world, first) = with_a_past().await;
+    let [segment] = &world.keys("p/segments/").await[..] else { panic!("one segment") };
+    let at = world.claims.at(segment).unwrap();
+    world.store.inner().put(&at, bytes::Bytes::from_static(b"{"), Default::default()).await.unwrap();
+    let sealed: Vec<Change> = first.into_iter().filter(|change| change.time == Some(NOW * 1_000)).take(3).collect();
+    let asked: Vec<&Change> = sealed.iter().collect();
+    let fresh = change(5_000, 3_601);
+    let before = world.store.fired().requests;
+    let answers = world.claims.claim(&[&asked[..], &[&fresh]].concat(), &Nobody, terms()).await;
+    assert!(answers[..3].iter().all(|a| matches!(a, Err(LedgerError::Damaged { .. }))), "{answers:?}");
+    assert!(matches!(answers[3], Ok(Answer::Claimed(_))), "{answers:?}");
+    assert_eq!(world.store.fired().requests, before + 4, "head, listing, the segment once, head");
 }
 
 #[tokio::test]

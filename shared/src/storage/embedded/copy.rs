@@ -40,7 +40,7 @@ impl EmbeddedStore {
                 return Err(ask.refused(COPY_TO_ITSELF));
             }
             if !has_digest_etag(&object) {
-                object.etag = digest::hex(&digest::md5(object.content.chunks()));
+                object.etag = crate::hex(digest::md5(object.content.chunks()));
             }
             if object.checksum.is_none() {
                 object.checksum = Some(digest::checksum(options.checksum, object.content.chunks()));

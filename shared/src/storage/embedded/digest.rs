@@ -7,6 +7,7 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use super::super::Checksum;
+use crate::hex;
 
 /// The reversed polynomial of CRC-64/NVME. Source: NVM Express NVM command set specification, "64b CRC".
 const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
@@ -94,16 +95,7 @@ pub(super) fn md5(chunks: &[Bytes]) -> [u8; 16] {
 pub(super) fn multipart_etag(parts: &[[u8; 16]]) -> String {
     let mut md5 = Md5::new();
     parts.iter().for_each(|part| md5.update(part));
-    format!("{}-{}", hex(&md5.finalize()), parts.len())
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("{}-{}", hex(md5.finalize()), parts.len())
 }
 
 #[cfg(test)]
@@ -126,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_empty_object_has_s3s_well_known_digests() {
-        assert_eq!(hex(&md5(&[])), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(hex(md5(&[])), "d41d8cd98f00b204e9800998ecf8427e");
         assert_eq!(checksum(Checksum::Crc64Nvme, &[]), "CRC64NVME:AAAAAAAAAAA=");
         assert_eq!(checksum(Checksum::Sha256, &[]), "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }

@@ -202,7 +202,7 @@ fn store_part(
     let freed = upload.parts.get(&number).map_or(0, |part| part.content.size());
     state.room.exchange(ask, freed, content.size())?;
     let kms = matches!(upload.options.encryption, Encryption::Kms(_));
-    let etag = if kms { state.supply.opaque_etag() } else { digest::hex(&md5) };
+    let etag = if kms { state.supply.opaque_etag() } else { crate::hex(md5) };
     let part = Part { content, md5, etag };
     let entry = part.entry(number);
     upload.parts.insert(number, part);

@@ -21,7 +21,7 @@ impl EmbeddedStore {
         // Digests are computed outside of the lock.
         let condition = options.condition.clone();
         let content = Content::from(body);
-        let etag = digest::hex(&digest::md5(content.chunks()));
+        let etag = crate::hex(digest::md5(content.chunks()));
         let object = Object::new(content, etag, options);
         let target = Target { bucket: &at.bucket, key: &at.key, condition: &condition, began: None };
         self.write(|state| state.store(ask, target, object, kind))

@@ -15,6 +15,7 @@ enum Fault {
     Resent,
     Late,
     Cut,
+    Refused(ErrorKind),
 }
 
 /// What a request can suffer.
@@ -56,6 +57,12 @@ pub(super) fn outcome<T>(result: &Result<T>) -> String {
 }
 
 impl State {
+    /// What is said to be refused is; else what the draw says.
+    fn fault(&mut self, nature: Nature, place: &str) -> Option<Fault> {
+        let drawn = self.draw(nature);
+        self.refused.get(place).map(|kind| Fault::Refused(*kind)).or(drawn)
+    }
+
     /// One draw per request, whatever comes of it, so that the same seed gives the same faults.
     fn draw(&mut self, nature: Nature) -> Option<Fault> {
         let (mut left, faults) = (self.random.f64(), self.faults);
@@ -102,6 +109,7 @@ impl<S> FaultyStore<S> {
         match turn.fault {
             Some(Fault::Throttle) => Err(self.throttle(&turn)),
             Some(Fault::Unavailable) => Err(self.lose(&turn)),
+            Some(Fault::Refused(kind)) => Err(self.deny(&turn, kind)),
             Some(Fault::Late) => {
                 self.put_off(&turn, move || async move { send().await.map(drop) }.boxed());
                 Err(turn.unanswered())
@@ -164,6 +172,7 @@ impl<S> FaultyStore<S> {
         match turn.fault {
             Some(Fault::Throttle) => Err(self.throttle(turn)),
             Some(Fault::Unavailable) => Err(self.lose(turn)),
+            Some(Fault::Refused(kind)) => Err(self.deny(turn, kind)),
             _ => {
                 let result = send.await;
                 self.pause(turn, Moment::AfterEffect).await;
@@ -178,7 +187,8 @@ impl<S> FaultyStore<S> {
             let mut state = self.lock();
             state.counts.requests += 1;
             let due = state.due();
-            (Turn { request: state.counts.requests, operation, place, fault: state.draw(nature) }, due)
+            let fault = state.fault(nature, &place);
+            (Turn { request: state.counts.requests, operation, place, fault }, due)
         };
         self.land(due).await;
         self.pause(&turn, Moment::BeforeEffect).await;
@@ -202,6 +212,12 @@ impl<S> FaultyStore<S> {
         self.lock().counts.unavailable += 1;
         self.note(turn, "lost before the effect");
         turn.unanswered()
+    }
+
+    fn deny(&self, turn: &Turn, kind: ErrorKind) -> StoreError {
+        self.lock().counts.refused += 1;
+        self.note(turn, "refused");
+        turn.refused(kind, &format!("{kind:?}"), "requests for this object are refused")
     }
 
     fn put_off(&self, turn: &Turn, send: impl FnOnce() -> BoxFuture<'static, Result<()>> + Send + 'static) {

@@ -14,6 +14,9 @@
 //!   [`FaultyStore::land_late`] is called, even when its sender has died. Conditions are judged when it lands.
 //! - **cut**: a body ends with an error after its first piece.
 //!
+//! One fault is not drawn but [said](FaultyStore::refuse): S3 **refuses** whatever is asked of an object, as a policy or a
+//! key does, until it is [allowed](FaultyStore::allow) again.
+//!
 //! Faults of the caller are the scheduler's: the pause hook is awaited before and after every request's effect, where a
 //! simulation lets others run, or drops the future, which is a crash at that moment. A late write that is landing inside
 //! of a future that is dropped may be lost for good.
@@ -28,12 +31,12 @@ mod port;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 
-use super::Result;
+use super::{ErrorKind, Location, Result};
 
 /// Late writes that wait at most.
 const MAX_LATE: usize = 1_000;
@@ -79,6 +82,8 @@ pub struct FaultCounts {
     pub landed_late: u64,
     /// Bodies that broke off.
     pub cut: u64,
+    /// Requests for an object that was to be refused.
+    pub refused: u64,
 }
 
 /// Where a request stands when the pause hook is awaited.
@@ -125,6 +130,8 @@ struct State {
     counts: FaultCounts,
     timeline: VecDeque<String>,
     late: Vec<Late>,
+    /// By the place as requests name it.
+    refused: BTreeMap<String, ErrorKind>,
 }
 
 /// A write that was put off.
@@ -146,6 +153,7 @@ impl<S> FaultyStore<S> {
             counts: FaultCounts::default(),
             timeline: VecDeque::new(),
             late: Vec::new(),
+            refused: BTreeMap::new(),
         };
         Self { inner: Arc::new(inner), state: Arc::new(Mutex::new(state)), pause: None }
     }
@@ -163,6 +171,17 @@ impl<S> FaultyStore<S> {
     /// Other faults from now on; `Faults::default()` is none, for the quiet end of a run. Late writes still wait.
     pub fn set_faults(&self, faults: Faults) {
         self.lock().faults = faults;
+    }
+
+    /// From now on every request for this object (not one that lists or removes several) is refused with an error of
+    /// this kind, before it does anything.
+    pub fn refuse(&self, at: &Location, kind: ErrorKind) {
+        self.lock().refused.insert(at.to_string(), kind);
+    }
+
+    /// Requests for this object pass again.
+    pub fn allow(&self, at: &Location) {
+        self.lock().refused.remove(&at.to_string());
     }
 
     /// How often each fault happened so far.

@@ -56,6 +56,17 @@ async fn each_fault_of_a_write_shows_what_the_model_says() {
 }
 
 #[tokio::test]
+async fn what_is_refused_does_nothing_until_it_is_allowed() {
+    let store = store(Faults::default());
+    store.refuse(&at("k"), ErrorKind::AccessDenied);
+    assert_eq!((create(&store, "k").await, create(&store, "other").await), (Some(ErrorKind::AccessDenied), None));
+    let head = store.head(&at("k"), Head::default()).await.err().map(|error| error.kind);
+    assert_eq!((head, exists(&store, "k").await, store.fired().refused), (Some(ErrorKind::AccessDenied), false, 2));
+    store.allow(&at("k"));
+    assert_eq!(create(&store, "k").await, None);
+}
+
+#[tokio::test]
 async fn a_reply_whose_write_was_refused_is_not_lost() {
     let store = store(Faults::default());
     create(&store, "k").await;

@@ -55,13 +55,7 @@ impl S3Store {
         };
         let answer = self.call(LIST, bucket, bucket, send).await?;
         let decode = Decoder::new(LIST, answer.encoding_type());
-        let next = match answer.is_truncated().unwrap_or_default() {
-            true => {
-                let version = answer.next_version_id_marker().unwrap_or_default().to_owned();
-                Some((decode.text(answer.next_key_marker())?, version))
-            }
-            false => None,
-        };
+        let next = next(decode, answer.is_truncated(), answer.next_key_marker(), answer.next_version_id_marker())?;
         let versions = answer.versions().iter().map(|v| version_entry(decode, v)).collect::<Result<_>>()?;
         let markers = answer.delete_markers().iter().map(|m| marker_entry(decode, m)).collect::<Result<_>>()?;
         let common_prefixes = prefixes(decode, answer.common_prefixes())?;
@@ -89,13 +83,7 @@ impl S3Store {
         };
         let answer = self.call(LIST, bucket, bucket, send).await?;
         let decode = Decoder::new(LIST, answer.encoding_type());
-        let next = match answer.is_truncated().unwrap_or_default() {
-            true => {
-                let upload = answer.next_upload_id_marker().unwrap_or_default().to_owned();
-                Some((decode.text(answer.next_key_marker())?, upload))
-            }
-            false => None,
-        };
+        let next = next(decode, answer.is_truncated(), answer.next_key_marker(), answer.next_upload_id_marker())?;
         let upload = |upload: &aws_sdk_s3::types::MultipartUpload| {
             Ok(UploadEntry {
                 key: decode.key(upload.key())?,
@@ -112,6 +100,19 @@ fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// Where the next page begins: a key, and the version or upload of it. The latter is opaque, and never encoded.
+fn next(decode: Decoder, more: Option<bool>, key: Option<&str>, within: Option<&str>) -> Result<Option<(String, String)>> {
+    if !more.unwrap_or_default() {
+        return Ok(None);
+    }
+    Ok(Some((decode.text(key)?, within.unwrap_or_default().to_owned())))
+}
+
+/// Left out by some services where it is the usual one.
+fn class(told: Option<&str>) -> String {
+    told.unwrap_or("STANDARD").to_owned()
+}
+
 fn prefixes(decode: Decoder, rolled_up: &[CommonPrefix]) -> Result<Vec<String>> {
     rolled_up.iter().map(|prefix| decode.text(prefix.prefix())).collect()
 }
@@ -122,7 +123,7 @@ fn object_entry(decode: Decoder, object: &Object) -> Result<ObjectEntry> {
         etag: unquoted(object.e_tag()),
         size: size(object.size()),
         last_modified: seconds(object.last_modified()),
-        storage_class: object.storage_class().map_or("STANDARD", |class| class.as_str()).to_owned(),
+        storage_class: class(object.storage_class().map(|class| class.as_str())),
     })
 }
 
@@ -134,7 +135,7 @@ fn version_entry(decode: Decoder, version: &ObjectVersion) -> Result<VersionEntr
         etag: unquoted(version.e_tag()),
         size: size(version.size()),
         last_modified,
-        storage_class: version.storage_class().map_or("STANDARD", |class| class.as_str()).to_owned(),
+        storage_class: class(version.storage_class().map(|class| class.as_str())),
     };
     Ok(VersionEntry {
         key,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::*;
-use crate::config::{COMMON, Common, Environment, Reader, Span};
+use crate::config::{Environment, Span, read};
 use crate::event::ObjectEvent;
 use crate::verdict::Outcome;
 use crate::worker::queue::{Outgoing, Queue, QueueError};
@@ -120,9 +120,7 @@ async fn run(recorder: &Recorder, extra: &[(&str, &str)], messages: &[Message]) 
 
 async fn run_gathering(recorder: &Recorder, end: Result<(), &'static str>, messages: &[Message]) -> BatchResult {
     let environment: Environment = [("BRIGADE_INPUT", "s3://photos/*"), PARKED].into_iter().collect();
-    let mut reader = Reader::new(&environment, &[COMMON]);
-    let common = Common::read(&mut reader, &environment);
-    let common = reader.finish(common).unwrap();
+    let common = read(&environment, &[], |_, common| common).unwrap();
     let worker = Gathering(common.input.clone(), end);
     let setup =
         Setup { worker: &worker, common: &common, queue: recorder, endpoint: None, pace: &Pace::new(), lines: recorder };
@@ -148,9 +146,7 @@ async fn a_batch_that_is_handled_together_keeps_each_records_end() {
 async fn a_schedule_is_answered_with_its_verdict() {
     let recorder = Recorder::default();
     let environment: Environment = [("BRIGADE_INPUT", "s3://photos/*")].into_iter().collect();
-    let mut reader = Reader::new(&environment, &[COMMON]);
-    let common = Common::read(&mut reader, &environment);
-    let common = reader.finish(common).unwrap();
+    let common = read(&environment, &[], |_, common| common).unwrap();
     let pace = Pace::new();
     let answer = async |worker: &dyn Worker| {
         let setup = Setup { worker, common: &common, queue: &recorder, endpoint: None, pace: &pace, lines: &recorder };
@@ -167,9 +163,7 @@ async fn a_schedule_is_answered_with_its_verdict() {
 async fn run_at(pace: &Pace, recorder: &Recorder, extra: &[(&str, &str)], messages: &[Message]) -> (BatchResult, Vec<String>) {
     let environment: Environment =
         [("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_LOG", "all")].into_iter().chain(extra.iter().copied()).collect();
-    let mut reader = Reader::new(&environment, &[COMMON]);
-    let common = Common::read(&mut reader, &environment);
-    let common = reader.finish(common).unwrap();
+    let common = read(&environment, &[], |_, common| common).unwrap();
     let worker = Obedient(common.input.clone(), Mutex::default());
     let setup = Setup { worker: &worker, common: &common, queue: recorder, endpoint: None, pace, lines: recorder };
     let result = run_messages(setup, messages, Deadline::after(Duration::from_secs(10)), || OffsetDateTime::UNIX_EPOCH).await;

@@ -70,21 +70,19 @@ impl Queue for SqsQueue {
     }
 
     async fn send_batch(&self, queue_url: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
-        let number = messages.len();
-        let mut request = self.client.send_message_batch().queue_url(queue_url);
-        for (index, message) in messages.into_iter().enumerate() {
-            match batch_entry(index, queue_url, message) {
-                Ok(entry) => request = request.entries(entry),
-                Err(error) => return all(number, &error),
-            }
+        let (entries, checks) = entries(messages, |index, message| batch_entry(index, queue_url, message));
+        if entries.is_empty() {
+            return checks;
         }
-        match request.send().await {
+        let request = self.client.send_message_batch().queue_url(queue_url).set_entries(Some(entries));
+        let results = match request.send().await {
             Ok(answer) => {
                 let succeeded: Vec<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
-                per_entry(SEND_BATCH, queue_url, number, &succeeded, &refusals(answer.failed()))
+                per_entry(SEND_BATCH, queue_url, checks.len(), &succeeded, &refusals(answer.failed()))
             }
-            Err(error) => all(number, &error_of(SEND_BATCH, queue_url, &error)),
-        }
+            Err(error) => all(checks.len(), &error_of(SEND_BATCH, queue_url, &error)),
+        };
+        checks.into_iter().zip(results).map(|(check, result)| check.and(result)).collect()
     }
 
     async fn set_visibility(&self, queue_url: &str, entries: Vec<(String, u32)>) -> Vec<Result<(), QueueError>> {
@@ -113,6 +111,18 @@ fn batch_entry(index: usize, queue_url: &str, message: Outgoing) -> Result<SendM
         entry = entry.message_attributes(name, attribute(SEND_BATCH, queue_url, value)?);
     }
     entry.build().map_err(|error| QueueError::refused(SEND_BATCH, queue_url, "BadEntry", error.to_string()))
+}
+
+/// The entries of the messages that can be sent, and for each message whether it can. One that never can spoils no other.
+pub(in crate::worker) fn entries<E>(
+    messages: Vec<Outgoing>,
+    entry: impl Fn(usize, Outgoing) -> Result<E, QueueError>,
+) -> (Vec<E>, Vec<Result<(), QueueError>>) {
+    let (mut entries, mut checks) = (Vec::new(), Vec::new());
+    for (index, message) in messages.into_iter().enumerate() {
+        checks.push(entry(index, message).map(|entry| entries.push(entry)));
+    }
+    (entries, checks)
 }
 
 /// An entry of a batch that was refused, in either service's words.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::{Topic, check_announcement};
-use crate::worker::queue::{ATTRIBUTE_TYPE, Outgoing, QueueError, Refused, error_of, per_entry};
+use crate::worker::queue::{ATTRIBUTE_TYPE, Outgoing, QueueError, Refused, entries, error_of, per_entry};
 
 const PUBLISH: &str = "Publish";
 const PUBLISH_BATCH: &str = "PublishBatch";
@@ -35,16 +35,12 @@ impl Topic for SnsTopic {
     }
 
     async fn publish_batch(&self, topic_arn: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
-        let number = messages.len();
-        let all = |error: QueueError| vec![Err(error); number];
-        let mut request = self.client.publish_batch().topic_arn(topic_arn);
-        for (index, message) in messages.into_iter().enumerate() {
-            match batch_entry(index, topic_arn, message) {
-                Ok(entry) => request = request.publish_batch_request_entries(entry),
-                Err(error) => return all(error),
-            }
+        let (entries, checks) = entries(messages, |index, message| batch_entry(index, topic_arn, message));
+        if entries.is_empty() {
+            return checks;
         }
-        match request.send().await {
+        let request = self.client.publish_batch().topic_arn(topic_arn).set_publish_batch_request_entries(Some(entries));
+        let results = match request.send().await {
             Ok(answer) => {
                 let succeeded: Vec<&str> = answer.successful().iter().filter_map(|entry| entry.id()).collect();
                 let failed: Vec<Refused<'_>> = answer
@@ -57,10 +53,11 @@ impl Topic for SnsTopic {
                         sender_fault: entry.sender_fault(),
                     })
                     .collect();
-                per_entry(PUBLISH_BATCH, topic_arn, number, &succeeded, &failed)
+                per_entry(PUBLISH_BATCH, topic_arn, checks.len(), &succeeded, &failed)
             }
-            Err(error) => all(passing(error_of(PUBLISH_BATCH, topic_arn, &error))),
-        }
+            Err(error) => vec![Err(passing(error_of(PUBLISH_BATCH, topic_arn, &error))); checks.len()],
+        };
+        checks.into_iter().zip(results).map(|(check, result)| check.and(result)).collect()
     }
 }
 

@@ -65,6 +65,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, Reject> {
     let Some(tiff) = Tiff::open(bytes) else { return Ok(None) };
     let Some(ifd) = tiff.first() else { return Ok(None) };
     let (Some(width), Some(height)) = (tiff.number(ifd, WIDTH), tiff.number(ifd, HEIGHT)) else { return Ok(None) };
+    if let Some(ambiguity) = tiff.ambiguity(ifd) {
+        return Err(Reject::corrupt(SourceFormat::Tiff, ambiguity));
+    }
     if tiff.number(ifd, DNG_VERSION).is_some() {
         return Err(Reject::Unsupported { format: "dng" });
     }

@@ -1,56 +1,21 @@
 //! What the ledger costs, and what becomes of it in 18 days.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "the helpers of tests fail like tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "the helpers of tests fail like tests do")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use brigade::config::Place;
-use brigade::event::{BucketName, Sequencer};
-use brigade::ledger::{Answer, Change, Claims, Digest, Documents, End, Ending, Layout, Order, Standing, States, Terms};
+use brigade::event::BucketName;
+use brigade::ledger::{Answer, Change, Claims, Standing, States};
 use brigade::storage::faulty::{Faults, Moment};
-use brigade::storage::{Delete, EmbeddedStore, FaultyStore, List, Location, Nonces, Store, StoreError};
+use brigade::storage::{Delete, EmbeddedStore, FaultyStore, List, Location, Store, StoreError};
+use brigade_tests::claims::{LEASE, Nobody, change, claims, ends};
 use futures::future::join_all;
 use time::OffsetDateTime;
 
-const LEASE: Duration = Duration::from_secs(50);
-
-/// The ledger knows all that these tests ask.
-struct Nobody;
-
-#[async_trait]
-impl States for Nobody {
-    async fn standing(&self, index: usize) -> Result<Standing, StoreError> {
-        panic!("change {index} was to be settled by the ledger alone");
-    }
-}
-
-fn claims(store: &Arc<dyn Store>, bucket: &BucketName, seed: u64) -> Claims {
-    let documents = Documents::new(Arc::clone(store), Nonces::new(fastrand::Rng::with_seed(seed)));
-    let place = Place { bucket: bucket.clone(), prefix: "ledger/".to_owned() };
-    Claims::new(documents, Layout { place, name: "one".to_owned(), depth: 4, retention: Duration::from_secs(18 * 86_400) })
-}
-
-/// The change number `number` of a key, at this time in milliseconds since 1970.
-fn change(key: &str, number: u64, time: i64) -> Change {
-    let (object, identity) = (Digest::of(&[key]), Digest::of(&[key, &number.to_string()]));
-    let order = Order::of_sequencer(Sequencer::new(&format!("{number:018X}")).as_ref());
-    Change { object, identity, key: object.id(), id: identity.id(), order, time: Some(time), of_content: true }
-}
-
-async fn claim(claims: &Claims, changes: &[Change], states: &dyn States, owner: &str) -> Vec<Answer> {
-    let changes: Vec<&Change> = changes.iter().collect();
-    let answers = claims.claim(&changes, states, Terms { owner, lease: LEASE }).await;
-    answers.into_iter().map(Result::unwrap).collect()
-}
-
-fn ends(changes: &[Change], answers: &[Answer]) -> Vec<End> {
-    let end = |(change, answer): (&Change, &Answer)| match answer {
-        Answer::Claimed(token) => Some(End { key: change.key, token: *token, ending: Ending::Settled }),
-        _ => None,
-    };
-    changes.iter().zip(answers).filter_map(end).collect()
+async fn claim(ledger: &Claims, changes: &[Change], states: &dyn States, owner: &str) -> Vec<Answer> {
+    brigade_tests::claims::claim(ledger, changes, states, owner, LEASE).await
 }
 
 /// Requests by price: those that S3 bills as writes, and those that it bills as reads.
@@ -150,7 +115,7 @@ async fn what_a_million_changes_cost_is_what_the_readme_says() {
         table.push(row);
     }
     let table = table.join("\n");
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../functions/dedupe/README.md");
     assert!(readme.contains(&table), "functions/dedupe/README.md: its table of costs is\n{table}");
 }
 
