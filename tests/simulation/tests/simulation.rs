@@ -180,6 +180,6 @@ sabotages! { dedupe: DEDUPE of Dedupe;
 #[test]
 fn with_its_number_dedupe_forwards_the_newest_change_even_where_leases_do_not_hold() {
     let outlived = Sabotage::Dedupe(Forwarding::Outlived);
-    let caught = first_caught(0..100, |seed| Scenario::of_seed(seed, Company::Dedupe), outlived, None);
+    let caught = first_caught(0..40, |seed| Scenario::of_seed(seed, Company::Dedupe), outlived, None);
     assert!(caught.is_none(), "{}", caught.map(|report| report.explain()).unwrap_or_default());
 }
