@@ -42,6 +42,15 @@ def arn(url):
     return SQS.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
+def admit(topic, url):
+    """Has the queue's policy let the topic send."""
+    statement = {
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn(url),
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    SQS.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})})
+
+
 def receive(url, **options):
     options = {"MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"], "MessageAttributeNames": ["All"]} | options
     return SQS.receive_message(QueueUrl=url, **options).get("Messages", [])
@@ -191,6 +200,9 @@ def topics():
     first = SNS.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn(plain), ReturnSubscriptionArn=True)["SubscriptionArn"]
     SNS.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn(raw), Attributes={"RawMessageDelivery": "true"})
     attributes = {"n": {"DataType": "Number", "StringValue": "5"}, "b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
+    SNS.publish(TopicArn=topic, Message="kept out by the queues' policies")
+    for url in (plain, raw):
+        admit(topic, url)
     published = SNS.publish(TopicArn=topic, Message="é & <m> + %", Subject="s", MessageAttributes=attributes)["MessageId"]
     envelope = json.loads(receive(plain)[0]["Body"])
     assert envelope["Message"] == "é & <m> + %" and envelope["Subject"] == "s" and envelope["MessageId"] == published
@@ -261,6 +273,7 @@ def command_line():
     aws("sqs", "delete-message", "--queue-url", url, "--receipt-handle", message["ReceiptHandle"])
     topic = aws("sns", "create-topic", "--name", f"cli-{RUN}")["TopicArn"]
     aws("sns", "subscribe", "--topic-arn", topic, "--protocol", "sqs", "--notification-endpoint", arn(url))
+    admit(topic, url)
     aws("sns", "publish", "--topic-arn", topic, "--message", "hello")
     (message,) = aws("sqs", "receive-message", "--queue-url", url)["Messages"]
     assert json.loads(message["Body"])["Message"] == "hello"

@@ -426,6 +426,15 @@ def queue(name, **attributes):
     return url, arn
 
 
+def admit(service, action, resource, source):
+    """A policy that lets a service act for this source of this account."""
+    statement = {
+        "Effect": "Allow", "Principal": {"Service": service}, "Action": action, "Resource": resource,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}, "StringEquals": {"aws:SourceAccount": resource.split(":")[4]}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def receive(url, count):
     """Takes this many messages off a queue, and sees that no more come at once."""
     found = []
@@ -447,9 +456,14 @@ def notifications(bucket):
     wrapped_url, wrapped_arn = queue(f"{name}-wrapped")
     topic = sns.create_topic(Name=name)["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=wrapped_arn)
+    bucket_arn, made = f"arn:aws:s3:::{bucket}", {"Id": "made", "TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}
+    refused("InvalidArgument", s3.put_bucket_notification_configuration, Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [made]}, status=400)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=admit("s3.amazonaws.com", "sns:Publish", topic, bucket_arn))
+    sqs.set_queue_attributes(QueueUrl=direct_url, Attributes={"Policy": admit("s3.amazonaws.com", "sqs:SendMessage", direct_arn, bucket_arn)})
+    sqs.set_queue_attributes(QueueUrl=wrapped_url, Attributes={"Policy": admit("sns.amazonaws.com", "sqs:SendMessage", wrapped_arn, topic)})
     filter_rules = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "in+put/"}, {"Name": "suffix", "Value": ".csv"}]}}
     configuration = {
-        "TopicConfigurations": [{"Id": "made", "TopicArn": topic, "Events": ["s3:ObjectCreated:*"], "Filter": filter_rules}],
+        "TopicConfigurations": [made | {"Filter": filter_rules}],
         "QueueConfigurations": [{"QueueArn": direct_arn, "Events": ["s3:ObjectRemoved:*"]}],
     }
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)

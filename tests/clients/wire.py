@@ -185,6 +185,25 @@ def invalid_configurations_are_refused(queue):
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error
 
 
+def admitting(action, resource):
+    """A policy that lets S3 act for the bucket."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": action, "Resource": resource}
+    condition = {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:*:*:{BUCKET}"}, "StringEquals": {"aws:SourceAccount": resource.split(":")[4]}}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement | {"Condition": condition}]})
+
+
+def admitted_queue(name):
+    url = SQS.create_queue(QueueName=name)["QueueUrl"]
+    SQS.set_queue_attributes(QueueUrl=url, Attributes={"Policy": admitting("sqs:SendMessage", arn(url))})
+    return arn(url)
+
+
+def admitted_topic(name):
+    topic = SNS.create_topic(Name=name)["TopicArn"]
+    SNS.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=admitting("sns:Publish", topic))
+    return topic
+
+
 def main():
     S3.create_bucket(Bucket=BUCKET)
     if MOTO:
@@ -192,8 +211,7 @@ def main():
             dead_letters = arn(SQS.create_queue(QueueName=f"brigade-{function}-dlq")["QueueUrl"])
             redrive = json.dumps({"deadLetterTargetArn": dead_letters, "maxReceiveCount": 5})
             SQS.create_queue(QueueName=f"brigade-{function}", Attributes={"RedrivePolicy": redrive})
-    queue = arn(SQS.create_queue(QueueName=f"theirs-{RUN}")["QueueUrl"])
-    topic = SNS.create_topic(Name=f"theirs-{RUN}")["TopicArn"]
+    queue, topic = admitted_queue(f"theirs-{RUN}"), admitted_topic(f"theirs-{RUN}")
     survives_and_is_left_as_it_was(queue, topic)
     print("ok: rules of others survive, and removal leaves what was there")
     overlaps_are_refused_in_s3s_words(queue)

@@ -20,6 +20,7 @@ use brigade::worker::{Together, Topic};
 use brigade_dedupe::{Config, Dedupe, Outlet};
 use brigade_local::LocalCloud;
 use brigade_simulation::invariants::{Forwarded, consumer_sees_only_newer, newest_is_forwarded, repeated_only_after_a_death};
+use serde_json::json;
 use time::OffsetDateTime;
 
 /// A topic with a queue that gets its messages as they are; both FIFO or neither.
@@ -48,7 +49,14 @@ impl Path {
         self.topic = topic.send().await.unwrap().topic_arn.unwrap();
         let subscribe = self.clients.sns().subscribe().topic_arn(&self.topic).protocol("sqs");
         let queue = self.topic.replace(":sns:", ":sqs:");
-        subscribe.endpoint(queue).attributes("RawMessageDelivery", "true").send().await.unwrap();
+        subscribe.endpoint(&queue).attributes("RawMessageDelivery", "true").send().await.unwrap();
+        let statement = json!({
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue,
+            "Condition": {"ArnEquals": {"aws:SourceArn": self.topic}},
+        });
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let admit = self.clients.sqs().set_queue_attributes().queue_url(&self.queue_url);
+        admit.attributes("Policy".into(), policy).send().await.unwrap();
     }
 
     async fn remove_topic(&self) {

@@ -1,26 +1,57 @@
 //! What must hold of a table at every moment, and when all is quiet: for the tests that look at a whole world.
 
 use std::collections::BTreeMap;
+use std::io;
 
+use bytes::Bytes;
+use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{ByteArray, ByteArrayType};
-use parquet::errors::Result as Parquet;
+use parquet::errors::{ParquetError, Result as Parquet};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-/// How often each line is in the table, by its request id.
+use crate::bundle::read_bundle;
+
+/// How often each line is in the table: a record by its request id, a reject by the line itself.
 pub type Lines = BTreeMap<String, u64>;
 
 /// The request ids of a part's lines.
 ///
 /// # Errors
 /// It is no Parquet, or has no such column.
-pub fn lines_of(part: bytes::Bytes) -> Parquet<Vec<String>> {
+pub fn lines_of(part: Bytes) -> Parquet<Vec<String>> {
+    column_of(part, "requestid")
+}
+
+/// The lines of a part of the rejects.
+///
+/// # Errors
+/// As [`lines_of`].
+pub fn rejects_of(part: Bytes) -> Parquet<Vec<String>> {
+    column_of(part, "raw_line")
+}
+
+/// The log objects (`bucket/key`) that a bundle holds.
+///
+/// # Errors
+/// It is no bundle.
+pub fn logs_of(bundle: &[u8]) -> io::Result<Vec<String>> {
+    let mut logs = Vec::new();
+    read_bundle(bundle, |place, _| {
+        logs.push(place.to_owned());
+        Ok(())
+    })?;
+    Ok(logs)
+}
+
+fn column_of(part: Bytes, name: &str) -> Parquet<Vec<String>> {
     let reader = SerializedFileReader::new(part)?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
-    let column = schema.columns().iter().position(|column| column.name() == "requestid").unwrap_or_default();
+    let column = schema.columns().iter().position(|column| column.name() == name);
+    let column = column.ok_or_else(|| ParquetError::General(format!("there is no column {name}")))?;
     let mut found = Vec::new();
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group)?;
-        let mut rows = parquet::column::reader::get_typed_column_reader::<ByteArrayType>(group.get_column_reader(column)?);
+        let mut rows = get_typed_column_reader::<ByteArrayType>(group.get_column_reader(column)?);
         let (mut values, mut levels): (Vec<ByteArray>, Vec<i16>) = (Vec::new(), Vec::new());
         while rows.read_records(usize::MAX / 2, Some(&mut levels), None, &mut values)?.0 > 0 {}
         found.extend(values.iter().map(|value| String::from_utf8_lossy(value.data()).into_owned()));

@@ -78,6 +78,11 @@ async fn build(workspace: &Path, function: &Function) -> Result<PathBuf, Unbuilt
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
+    // `cargo run` has told this process of its package. Build scripts ask to be run again when that changes, so an inner cargo
+    // that inherits it would build dependencies anew, and the next outer one as well.
+    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(tells_of_a_package)).for_each(|(name, _)| {
+        command.env_remove(name);
+    });
     command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = match command.spawn() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unbuilt::NoCargo),
@@ -98,6 +103,14 @@ async fn build(workspace: &Path, function: &Function) -> Result<PathBuf, Unbuilt
     }
 }
 
+/// Cargo sets these for what it runs
+/// ([environment variables](https://doc.rust-lang.org/cargo/reference/environment-variables.html)).
+fn tells_of_a_package(variable: &str) -> bool {
+    let families = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_"];
+    let single = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    families.iter().any(|family| variable.starts_with(family)) || single.contains(&variable)
+}
+
 /// The path in cargo's message about a finished binary.
 fn executable(message: &str, function: &Function) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
@@ -105,4 +118,26 @@ fn executable(message: &str, function: &Function) -> Option<PathBuf> {
     let is_bin = target.get("kind")?.as_array()?.iter().any(|kind| kind == "bin");
     let ours = is_bin && target.get("name")? == function.package;
     ours.then(|| message.get("executable")?.as_str().map(PathBuf::from))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_tells_of_the_package_is_kept_from_the_inner_one() {
+        for (variable, expected) in [
+            ("CARGO_MANIFEST_DIR", true),
+            ("CARGO_MANIFEST_PATH", true),
+            ("CARGO_PKG_NAME", true),
+            ("OUT_DIR", true),
+            ("CARGO", false),
+            ("CARGO_HOME", false),
+            ("CARGO_TARGET_DIR", false),
+            ("CARGO_BUILD_JOBS", false),
+            ("PATH", false),
+        ] {
+            assert_eq!(tells_of_a_package(variable), expected, "{variable}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! `brigade up`: the local cloud with its functions, until it is ended, with a live view of what happens.
 
+use std::collections::BTreeSet;
+
 use brigade_local::LocalCloud;
 use brigade_local::lambda::HostEvents;
 use serde_json::json;
@@ -18,6 +20,7 @@ use crate::{live, print, stage};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade up\n  \
     brigade up --port 5000 --env BRIGADE_SIZES=64,1024 --env BRIGADE_FORMAT=webp\n  \
+    brigade up --env thumbnail:BRIGADE_INPUT='s3://photos/*,s3://scans/in/*'\n  \
     brigade up --log photos    # and requests on photos are rows in s3://tables/access_logs/ some seconds later\n  \
     brigade up --json | jq 'select(.type == \"record\").record'")]
 pub(crate) struct Arguments {
@@ -27,9 +30,9 @@ pub(crate) struct Arguments {
     /// A function to start; all of them where none is named.
     #[arg(long = "function", value_name = "FUNCTION", value_parser = parser())]
     functions: Vec<&'static Function>,
-    /// A variable of the functions; see `brigade config`.
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = parse_variable)]
-    environment: Vec<(String, String)>,
+    /// A variable of every function that has it, or with `FUNCTION:` in front of that one alone; see `brigade config`.
+    #[arg(long = "env", value_name = "[FUNCTION:]NAME=VALUE", value_parser = parse_setting)]
+    environment: Vec<Setting>,
     /// Turn this bucket's server access logging on, into s3://logs/BUCKET/; may be given several times.
     #[arg(long = "log", value_name = "BUCKET")]
     logged: Vec<String>,
@@ -40,12 +43,28 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
+/// One `--env`.
+#[derive(Clone, Debug)]
+struct Setting {
+    /// `None`: of all that have the variable.
+    function: Option<&'static Function>,
+    name: String,
+    value: String,
+}
+
+fn parse_setting(text: &str) -> Result<Setting, String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, not {text:?}"))?;
+    let (function, name) = match name.split_once(':') {
+        None => (None, name),
+        Some((function, name)) => {
+            let found = FUNCTIONS.iter().find(|one| one.name == function);
+            (Some(found.ok_or_else(|| format!("{function:?} is no function in {text:?}"))?), name)
+        }
+    };
     if name.is_empty() {
         return Err(format!("{text:?} names no variable"));
     }
-    Ok((name.to_owned(), value.to_owned()))
+    Ok(Setting { function, name: name.to_owned(), value: value.to_owned() })
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -53,7 +72,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     if functions.is_empty() {
         functions = FUNCTIONS.iter().collect();
     }
-    functions.dedup_by_key(|function| function.name);
+    let mut named = BTreeSet::new();
+    functions.retain(|function| named.insert(function.name));
     let mut placed = Vec::new();
     for function in functions {
         let variables = stage::variables(function, &own(function, &arguments.environment));
@@ -84,11 +104,15 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     result
 }
 
-/// What of `--env` concerns a function: what it declares, and what no function does, so that a wrong name is refused.
-fn own(function: &Function, environment: &[(String, String)]) -> Vec<(String, String)> {
+/// What of `--env` concerns a function: what is said to it alone, what it declares, and what no function does, so that a wrong
+/// name is refused. What is said to it alone comes last, and wins.
+fn own(function: &Function, environment: &[Setting]) -> Vec<(String, String)> {
     let declares = |function: &Function, name: &str| function.declared().any(|variable| variable.name == name);
-    let concerns = |name: &str| declares(function, name) || !FUNCTIONS.iter().any(|other| declares(other, name));
-    environment.iter().filter(|(name, _)| concerns(name)).cloned().collect()
+    let of_all = environment.iter().filter(|one| {
+        one.function.is_none() && (declares(function, &one.name) || !FUNCTIONS.iter().any(|other| declares(other, &one.name)))
+    });
+    let its_own = environment.iter().filter(|one| one.function.is_some_and(|named| named.name == function.name));
+    of_all.chain(its_own).map(|one| (one.name.clone(), one.value.clone())).collect()
 }
 
 /// Completes at Ctrl-C or when the process is asked to end.
@@ -136,4 +160,25 @@ async fn watch(mut events: HostEvents, as_json: bool) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::functions::{COMPACT, THUMBNAIL};
+
+    #[test]
+    fn a_variable_goes_to_those_that_have_it_or_to_the_one_that_is_named() {
+        let settings: Vec<Setting> =
+            ["thumbnail:BRIGADE_LOG=problems", "BRIGADE_LOG=all", "BRIGADE_SIZES=64", "BRIGADE_SIZE=9"]
+                .map(|text| parse_setting(text).unwrap())
+                .into();
+        let of = |function| own(function, &settings).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (thumbnail, compact): (Vec<_>, Vec<_>) = (of(&THUMBNAIL), of(&COMPACT));
+        assert_eq!(thumbnail, ["BRIGADE_LOG=all", "BRIGADE_SIZES=64", "BRIGADE_SIZE=9", "BRIGADE_LOG=problems"]);
+        assert_eq!(compact, ["BRIGADE_LOG=all", "BRIGADE_SIZE=9"], "what nobody has is refused by each");
+        for wrong in ["BRIGADE_LOG", "=x", "thumbnail:=x", "nobody:BRIGADE_LOG=all"] {
+            assert!(parse_setting(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -39,6 +39,9 @@ impl World {
             cloud.queues().create(queue, &BTreeMap::from([("RedrivePolicy".to_owned(), redrive)])).unwrap();
         }
         cloud.topics().create("their-events").unwrap();
+        for theirs in [queue(), topic()] {
+            cloud.admit_bucket(&theirs, &bucket).unwrap();
+        }
         Self { cloud, bucket }
     }
 

@@ -129,7 +129,11 @@ async fn each_rule_gets_the_keys_and_events_that_it_asks_for() {
     let cloud = options().start().await.unwrap();
     let bucket = BucketName::new(SOURCE);
     cloud.store().create_bucket(&bucket, "us-east-1").unwrap();
-    let arn = |name: &str| cloud.queues().create(name, &BTreeMap::new()).unwrap();
+    let arn = |name: &str| {
+        let arn = cloud.queues().create(name, &BTreeMap::new()).unwrap();
+        cloud.admit_bucket(&Destination::Queue(arn.clone()), &bucket).unwrap();
+        arn
+    };
     let (jpg, png, gone) = (arn("jpg"), arn("png"), arn("gone"));
     let drafts = vec![
         rule(&jpg, &["s3:ObjectCreated:*"], "in+put/", ".jpg"),
@@ -170,6 +174,28 @@ async fn an_unknown_destination_is_refused_and_nothing_is_written() {
     assert!(cloud.notifier().configuration(&bucket).is_empty());
     cloud.notifier().put_configuration(&bucket, configuration, DestinationCheck::Skip).await.unwrap();
     put_and_count_refused(&cloud).await;
+    cloud.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_whose_policy_keeps_the_bucket_out_gets_nothing() {
+    let cloud = options().start().await.unwrap();
+    let (bucket, other) = (BucketName::new(SOURCE), BucketName::new("scans"));
+    cloud.store().create_bucket(&bucket, "us-east-1").unwrap();
+    let arn = cloud.queues().create(QUEUE, &BTreeMap::new()).unwrap();
+    let queue = Destination::Queue(arn.clone());
+    cloud.admit_bucket(&queue, &other).unwrap();
+    let draft = rule(&arn, &["s3:ObjectCreated:*"], "", "");
+    let configuration = Configuration::new(vec![draft], false, || "id".to_owned()).unwrap();
+    let put = cloud.notifier().put_configuration(&bucket, configuration.clone(), DestinationCheck::Ask).await;
+    let said = put.unwrap_err().to_string();
+    assert!(said.contains("Permissions on the destination queue do not allow S3"), "{said}");
+    cloud.notifier().put_configuration(&bucket, configuration, DestinationCheck::Skip).await.unwrap();
+    put_and_count_refused(&cloud).await;
+    assert_eq!(cloud.queues().depth(QUEUE).unwrap().total(), 0);
+    cloud.admit_bucket(&queue, &bucket).unwrap();
+    put_and_count_refused(&cloud).await;
+    assert_eq!(cloud.queues().depth(QUEUE).unwrap().total(), 1);
     cloud.shutdown().await;
 }
 

@@ -8,6 +8,7 @@ use brigade::aws::Clients;
 use brigade::event::BucketName;
 use brigade_local::LocalCloud;
 use brigade_local::lambda::FunctionSpec;
+use brigade_local::notify::Destination;
 use brigade_wire::aws::{Aws, Https};
 use brigade_wire::stack::Resource;
 use serde_json::{Value, json};
@@ -44,6 +45,7 @@ async fn a_stack_wires_a_bucket_and_takes_it_back() {
     let bucket = BucketName::new("photos");
     cloud.store().create_bucket(&bucket, "us-east-1").unwrap();
     let topic = cloud.topics().create("photo-events").unwrap();
+    cloud.admit_bucket(&Destination::Topic(topic.clone()), &bucket).unwrap();
     let clients = Clients::at(&cloud.endpoint(), "us-east-1", "test", "test");
     let mut resource = Resource::new(Aws::new(clients), Https::new());
     (resource.settle, resource.pause) = (Duration::ZERO, Duration::ZERO);
@@ -81,6 +83,7 @@ async fn the_deployed_binary_answers() {
     let bucket = BucketName::new("photos");
     cloud.store().create_bucket(&bucket, "us-east-1").unwrap();
     let topic = cloud.topics().create("photo-events").unwrap();
+    cloud.admit_bucket(&Destination::Topic(topic.clone()), &bucket).unwrap();
     let spec = FunctionSpec {
         timeout: Duration::from_secs(120),
         ..FunctionSpec::new("brigade-wire", env!("CARGO_BIN_EXE_brigade-wire"))

@@ -141,6 +141,7 @@ async fn cloud() -> (LocalCloud, Aws) {
     for queue in ["brigade-thumbnail", "rivals"] {
         cloud.queues().create(queue, &BTreeMap::new()).unwrap();
     }
+    cloud.admit_bucket(&rival(0).destination, &BucketName::new(BUCKET)).unwrap();
     let aws = Aws::new(Clients::at(&cloud.endpoint(), "us-east-1", "test", "test"));
     (cloud, aws)
 }

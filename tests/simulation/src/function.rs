@@ -44,9 +44,14 @@ pub(super) trait Deployment: Send + Sync {
         false
     }
 
-    /// Messages of one invocation at most, where the run's are so many as `usual`.
-    fn batch(&self, usual: usize) -> usize {
-        usual
+    /// Messages of one invocation at most, where the scenario has `batch` for most functions.
+    fn batch(&self, batch: usize) -> usize {
+        batch
+    }
+
+    /// It is invoked on a schedule, too.
+    fn is_scheduled(&self) -> bool {
+        false
     }
 
     /// Requests to the store that one message can need at most.

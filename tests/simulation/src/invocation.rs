@@ -11,7 +11,7 @@ use brigade::config::Common;
 use brigade::event::Message;
 use brigade::storage::faulty::{Moment, Pause};
 use brigade::storage::{EmbeddedStore, FaultyStore};
-use brigade::worker::{BatchResult, Lines, Pace, Setup, Worker, run_messages};
+use brigade::worker::{BatchResult, Lines, Pace, Setup, Worker, run_messages, run_schedule};
 use futures::FutureExt;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -25,6 +25,33 @@ use super::topic::Topic;
 
 /// The function's timeout.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests that the schedule can need at most.
+const REQUESTS_ON_SCHEDULE: u64 = 4_000;
+
+/// What an invocation is for.
+#[derive(Clone)]
+pub(super) enum Work {
+    /// Messages of its queue.
+    Messages(Vec<Message>),
+    /// What is due without any.
+    Schedule,
+}
+
+impl Work {
+    pub(super) fn describe(&self) -> String {
+        let one = |m: &Message| format!("{} (receive {})", m.id.as_deref().unwrap_or_default(), m.receive_count);
+        match self {
+            Self::Messages(messages) => format!("messages {}", messages.iter().map(one).collect::<Vec<_>>().join(", ")),
+            Self::Schedule => "what is due".to_owned(),
+        }
+    }
+}
+
+/// What an invocation replies.
+pub(super) enum Reply {
+    Messages(BatchResult),
+    Schedule,
+}
 
 /// What an invocation is started with.
 pub(super) struct Start<'a> {
@@ -32,7 +59,7 @@ pub(super) struct Start<'a> {
     /// The function, by its place in the world.
     pub(super) function: (usize, &'a Function),
     pub(super) generation: u32,
-    pub(super) messages: Vec<Message>,
+    pub(super) work: Work,
     pub(super) store: &'a FaultyStore<EmbeddedStore>,
     pub(super) topic: &'a Arc<Topic>,
     pub(super) timeline: &'a Arc<Timeline>,
@@ -43,7 +70,7 @@ pub(super) struct Invocation {
     pub(super) name: String,
     /// The function, by its place in the world.
     pub(super) function: usize,
-    pub(super) messages: Vec<Message>,
+    pub(super) work: Work,
     pub(super) gate: Arc<Gate>,
     pub(super) dies: Instant,
     /// It makes no step before this step of the scheduler.
@@ -54,7 +81,7 @@ pub(super) struct Invocation {
     most: u64,
     alarm: Arc<Alarm>,
     requests: Arc<AtomicU64>,
-    future: Pin<Box<dyn Future<Output = BatchResult>>>,
+    future: Pin<Box<dyn Future<Output = Reply>>>,
 }
 
 impl Invocation {
@@ -75,13 +102,16 @@ impl Invocation {
         };
         let worker = function.deployment.worker(reach);
         let lines = Noted { timeline: Arc::clone(start.timeline), name: name.clone() };
-        let (common, messages) = (function.deployment.common(start.generation).clone(), start.messages.clone());
-        let most = function.deployment.requests_per_message() * messages.len() as u64;
-        let future = Box::pin(async move { invoke(worker, common, &port, lines, messages).await });
+        let (common, work) = (function.deployment.common(start.generation).clone(), start.work.clone());
+        let most = match &work {
+            Work::Messages(messages) => function.deployment.requests_per_message() * messages.len() as u64,
+            Work::Schedule => REQUESTS_ON_SCHEDULE,
+        };
+        let future = Box::pin(async move { invoke(worker, common, &port, lines, work).await });
         Self {
             name,
             function: index,
-            messages: start.messages,
+            work: start.work,
             gate,
             dies: Instant::now() + TIMEOUT,
             stalled_until: 0,
@@ -96,7 +126,7 @@ impl Invocation {
 
     /// Lets it run until it waits at its gate, or has ended. A task on the blocking pool or a timer is waited for, so
     /// that nothing depends on how fast this machine is.
-    pub(super) async fn run(&mut self) -> Option<BatchResult> {
+    pub(super) async fn run(&mut self) -> Option<Reply> {
         let waker = Waker::from(Arc::clone(&self.alarm));
         loop {
             self.alarm.take();
@@ -119,10 +149,18 @@ impl Invocation {
     }
 }
 
-async fn invoke(worker: Box<dyn Worker>, common: Common, port: &Port, lines: Noted, messages: Vec<Message>) -> BatchResult {
+async fn invoke(worker: Box<dyn Worker>, common: Common, port: &Port, lines: Noted, work: Work) -> Reply {
     let pace = Pace::new();
     let setup = Setup { worker: worker.as_ref(), common: &common, queue: port, endpoint: None, pace: &pace, lines: &lines };
-    run_messages(setup, &messages, Deadline::after(TIMEOUT), || OffsetDateTime::UNIX_EPOCH).await
+    let (deadline, now) = (Deadline::after(TIMEOUT), || OffsetDateTime::UNIX_EPOCH);
+    match work {
+        Work::Messages(messages) => Reply::Messages(run_messages(setup, &messages, deadline, now).await),
+        Work::Schedule => {
+            // Where it must try again, the schedule comes round again.
+            let _ = run_schedule(setup, deadline, now).await;
+            Reply::Schedule
+        }
+    }
 }
 
 /// Before each request, and between a write's effect and its reply.
@@ -155,6 +193,7 @@ impl Lines for Noted {
     fn line(&self, line: &Value) {
         if let Some(verdict) = line.get("verdict").and_then(Value::as_str) {
             let text = |name: &str| line.get(name).map(Value::to_string).unwrap_or_default();
+            self.timeline.end(line.get("reason").and_then(Value::as_str).unwrap_or_default());
             self.timeline.note(format!(
                 "{} message {} {}: {verdict} {} (wrote {}, removed {}, passes {})",
                 self.name,

@@ -12,6 +12,7 @@
 //! Run it in a current-thread runtime whose time is paused.
 #![expect(clippy::expect_used, reason = "a simulation that can't be set up is a test that fails")]
 
+mod compaction;
 mod contents;
 mod function;
 mod functions;
@@ -33,8 +34,9 @@ mod topic;
 mod witness;
 mod world;
 
+pub use compaction::Compaction;
 pub use report::Report;
-pub use sabotage::{Announcing, Forwarding, Keeping, Sabotage};
+pub use sabotage::{Announcing, Compacting, Forwarding, Keeping, Sabotage};
 pub use scenario::{Company, Scenario};
 pub use search::{Found, first_caught, search, simulate};
 pub use stream::Stream;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use brigade::event::BucketName;
@@ -81,6 +82,11 @@ pub(super) trait Part {
 
     /// When something is due by itself next, though nobody makes a step.
     fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Nothing else is left to do: when the schedule must come round once more. `None`: it has nothing left to do, either.
+    fn next_round(&mut self) -> Option<Duration> {
         None
     }
 

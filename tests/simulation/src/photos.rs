@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use brigade::derived::is_withdrawn;
-use brigade::event::{BucketName, EventKind, ObjectEvent, ObjectKey};
+use brigade::event::{BucketName, EventKind, ObjectKey};
 use brigade::storage::{Delete, EmbeddedStore, Encryption, Head, List, ListVersions, Location, PutOptions};
 
 use super::contents::{contents, expected, of_size};
@@ -16,7 +16,7 @@ use super::part::{Ground, Part};
 use super::places::{DERIVED, KMS_KEY, SOURCES};
 use super::queue::Queues;
 use super::scenario::{Company, Scenario};
-use super::topic::Topic;
+use super::topic::{Topic, hint};
 use super::witness::Witness;
 
 pub(super) struct Photos {
@@ -153,20 +153,5 @@ impl Part for Photos {
         let mut divergences = self.check_derived().await;
         divergences.extend(announcements_are_bounded(self.topic.announced(), removals));
         divergences
-    }
-}
-
-fn hint(source: &Location) -> ObjectEvent {
-    ObjectEvent {
-        kind: EventKind::new("ObjectCreated:Put"),
-        bucket: source.bucket.clone(),
-        region: None,
-        key: source.key.clone(),
-        other_key: None,
-        version_id: None,
-        etag: None,
-        size: None,
-        sequencer: None,
-        time: None,
     }
 }

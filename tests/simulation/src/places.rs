@@ -4,6 +4,10 @@
 pub(super) const SOURCES: &str = "photos";
 /// The bucket of what is derived from them.
 pub(super) const DERIVED: &str = "derived";
+/// The bucket of the access logs.
+pub(super) const LOGS: &str = "logs";
+/// The bucket of the table that they become.
+pub(super) const TABLES: &str = "tables";
 /// The bucket of what functions keep for themselves.
 pub(super) const STATE: &str = "state";
 /// The key that some buckets encrypt with.

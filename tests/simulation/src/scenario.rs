@@ -2,6 +2,7 @@
 
 use brigade::storage::faulty::Faults;
 
+use super::compaction::Compaction;
 use super::stream::Stream;
 
 /// The functions that are deployed together; each company has those before it.
@@ -13,6 +14,8 @@ pub enum Company {
     Cleanup,
     /// And dedupe.
     Dedupe,
+    /// And compact, with access logs of what they all do.
+    Compact,
 }
 
 /// The parameters of one run.
@@ -22,6 +25,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Which functions there are.
     pub company: Company,
+    /// Only the last function of the company is there, and what concerns it.
+    pub alone: bool,
     /// Keys whose sources change.
     pub keys: Vec<&'static str>,
     /// Contents in use, by index.
@@ -52,6 +57,8 @@ pub struct Scenario {
     pub deploy_after: Option<u32>,
     /// dedupe's part.
     pub stream: Stream,
+    /// How compact is configured, and how its log objects come.
+    pub compaction: Compaction,
     /// Invocations at a time.
     pub invocations: usize,
     /// Messages of one invocation at most.
@@ -78,6 +85,14 @@ impl Scenario {
     /// The mixture of a seed, all faults possible.
     pub fn of_seed(seed: u64, company: Company) -> Self {
         Self::thumbnail(seed).joined_by_cleanup(company)
+    }
+
+    /// compact by itself: four invocations of it at a time, and nothing else between their requests. In such a world a guard
+    /// that is missing shows after few seeds.
+    pub fn of_compact_alone(seed: u64) -> Self {
+        let whole = Self::of_seed(seed, Company::Compact);
+        let (kill, stall) = (whole.kill.max(0.01), whole.stall.max(0.05));
+        Self { alone: true, invocations: 4, kill, stall, ..whole }
     }
 
     /// cleanup's part, drawn from a sequence of its own.
@@ -124,6 +139,7 @@ impl Scenario {
         Self {
             seed,
             company: Company::Thumbnail,
+            alone: false,
             keys,
             contents,
             changes: random.u32(20..=26),
@@ -139,6 +155,7 @@ impl Scenario {
             clears_noncurrent: false,
             deploy_after: (random.u8(0..3) == 0).then(|| random.u32(3..20)),
             stream: Stream::of_seed(seed),
+            compaction: Compaction::of_seed(seed),
             invocations: random.usize(2..=3),
             batch: random.usize(1..=3),
             faults,

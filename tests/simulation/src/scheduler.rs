@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brigade::worker::BatchResult;
 use tokio::time::{Instant, sleep};
 
-use super::invocation::{Invocation, Start};
+use super::invocation::{Invocation, Reply, Start, Work};
 use super::world::World;
 
 /// Nothing lands later than this after it was sent: S3 refuses older signatures.
 const LATEST_LANDING: Duration = Duration::from_secs(890);
+/// Invocations on the schedule at once: one that runs late, and the next.
+const SCHEDULED_AT_ONCE: usize = 2;
 /// Steps that an invocation stalls at most.
 const MAX_STALL: u64 = 150;
 
@@ -37,6 +38,13 @@ impl World {
             let time = Duration::from_millis(self.random.u64(1..millis));
             self.pass_time(time).await;
         }
+        if !self.quiet
+            && let Some(function) = self.scheduled()
+            && self.random.u8(0..40) == 0
+        {
+            self.invoke_on_schedule(function).await;
+            return true;
+        }
         if self.random.u8(0..4) == 0
             && let Some(function) = self.random.choice(self.callable())
         {
@@ -57,10 +65,21 @@ impl World {
 
     /// The functions that have messages waiting, and may begin one more invocation.
     fn callable(&self) -> Vec<usize> {
-        let running = |function: usize| self.invocations.iter().filter(|one| one.function == function).count();
-        let may = |index: usize| running(index) < self.scenario.invocations;
         let functions = self.functions.iter().enumerate();
-        functions.filter(|(index, one)| may(*index) && one.queues.has_visible()).map(|(index, _)| index).collect()
+        let callable = functions.filter(|(index, one)| self.may_begin(*index) && one.queues.has_visible());
+        callable.map(|(index, _)| index).collect()
+    }
+
+    /// The function that the schedule invokes, where that may begin: beside what the queue's mapping does.
+    fn scheduled(&self) -> Option<usize> {
+        let index = self.functions.iter().position(|one| one.deployment.is_scheduled())?;
+        let running = self.invocations.iter().filter(|one| matches!(one.work, Work::Schedule)).count();
+        (running < SCHEDULED_AT_ONCE).then_some(index)
+    }
+
+    fn may_begin(&self, function: usize) -> bool {
+        let is_its = |one: &&Invocation| one.function == function && matches!(one.work, Work::Messages(_));
+        self.invocations.iter().filter(is_its).count() < self.scenario.invocations
     }
 
     fn is_ready(&self, index: usize) -> bool {
@@ -95,22 +114,23 @@ impl World {
         let Some(one) = self.invocations.get_mut(index) else { return };
         let result = one.run().await;
         if one.is_endless() {
-            self.stop = Some(format!("{} makes more requests than {} messages can need", one.name, one.messages.len()));
+            self.stop = Some(format!("{} makes more requests than its work can need", one.name));
         }
         if self.faulty.waiting() > 0 && self.late.is_none() {
             self.late = Some(Instant::now() + LATEST_LANDING);
         }
-        if let Some(result) = result {
+        if let Some(reply) = result {
             let one = self.invocations.swap_remove(index);
-            self.answer(&one, result);
+            self.answer(&one, reply);
         }
     }
 
     /// What the event source mapping does with a reply.
-    fn answer(&mut self, one: &Invocation, result: BatchResult) {
+    fn answer(&mut self, one: &Invocation, reply: Reply) {
+        let (Work::Messages(messages), Reply::Messages(result)) = (&one.work, reply) else { return };
         let Ok(failures) = result.failures else { return };
         let Some(queues) = self.functions.get(one.function).map(|function| Arc::clone(&function.queues)) else { return };
-        for message in &one.messages {
+        for message in messages {
             let failed = message.id.as_ref().is_some_and(|id| failures.contains(id));
             if failed {
                 continue;
@@ -125,25 +145,39 @@ impl World {
     }
 
     async fn invoke(&mut self, index: usize) {
+        let Some(most) = self.functions.get(index).map(|one| one.deployment.batch(self.scenario.batch)) else { return };
+        let number = self.random.usize(1..=most);
+        let generation = self.generation();
         let Some(function) = self.functions.get(index) else { return };
-        let number = self.random.usize(1..=function.deployment.batch(self.scenario.batch));
-        let old = !self.deployed || (!self.drained && Instant::now() < self.overlap_ends && self.random.bool());
         let messages = function.queues.receive(number);
         if messages.is_empty() {
             return;
         }
+        self.begin(index, generation, Work::Messages(messages)).await;
+    }
+
+    async fn invoke_on_schedule(&mut self, index: usize) {
+        let generation = self.generation();
+        self.begin(index, generation, Work::Schedule).await;
+    }
+
+    /// Of the next invocation's configuration.
+    fn generation(&mut self) -> u32 {
+        let old = !self.deployed || (!self.drained && Instant::now() < self.overlap_ends && self.random.bool());
+        if old { 1 } else { 2 }
+    }
+
+    async fn begin(&mut self, index: usize, generation: u32, work: Work) {
+        let Some(function) = self.functions.get(index) else { return };
         self.invoked += 1;
         let number = self.invoked;
-        let generation = if old { 1 } else { 2 };
-        let ids: Vec<String> =
-            messages.iter().map(|m| format!("{} (receive {})", m.id.as_deref().unwrap_or_default(), m.receive_count)).collect();
         let with = if function.deployment.has_generations() { format!("generation {generation}, ") } else { String::new() };
-        self.timeline.note(format!("{} #{number} starts with {with}messages {}", function.name(), ids.join(", ")));
+        self.timeline.note(format!("{} #{number} starts with {with}{}", function.name(), work.describe()));
         let start = Start {
             number,
             function: (index, function),
             generation,
-            messages,
+            work,
             store: &self.faulty,
             topic: &self.topic,
             timeline: &self.timeline,
@@ -176,7 +210,14 @@ impl World {
             self.end_overlap();
             return true;
         }
-        self.functions.iter().map(|one| one.queues.redrive()).sum::<usize>() > 0
+        if self.functions.iter().map(|one| one.queues.redrive()).sum::<usize>() > 0 {
+            return true;
+        }
+        let round = self.parts.iter_mut().find_map(|part| part.next_round());
+        let (Some(time), Some(function)) = (round, self.scheduled()) else { return false };
+        self.pass_time(time).await;
+        self.invoke_on_schedule(function).await;
+        true
     }
 
     /// The actor pauses; from here on everything works, until all is at rest.

@@ -17,11 +17,15 @@ struct Line {
 pub(super) struct Timeline {
     begun: Instant,
     lines: Mutex<Vec<Line>>,
+    ends: Mutex<BTreeMap<&'static str, u64>>,
 }
+
+/// Reasons with which records end, worth to be counted.
+const REASONS: &[&str] = &["access-denied", "claimed", "duplicate", "gone"];
 
 impl Timeline {
     pub(super) fn new() -> Self {
-        Self { begun: Instant::now(), lines: Mutex::default() }
+        Self { begun: Instant::now(), lines: Mutex::default(), ends: Mutex::default() }
     }
 
     /// Simulated time since the run began.
@@ -35,6 +39,18 @@ impl Timeline {
 
     pub(super) fn request(&self, request: u64, text: String) {
         self.push(Some(request), text);
+    }
+
+    /// A record has ended with this reason.
+    pub(super) fn end(&self, reason: &str) {
+        if let Some(known) = REASONS.iter().find(|known| **known == reason) {
+            *self.ends.lock().unwrap_or_else(PoisonError::into_inner).entry(known).or_default() += 1;
+        }
+    }
+
+    /// How often each of them was one.
+    pub(super) fn ends(&self) -> BTreeMap<&'static str, u64> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn push(&self, request: Option<u64>, text: String) {

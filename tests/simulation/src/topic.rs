@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use brigade::event::{Message, ObjectEvent, Record, to_notification};
+use brigade::event::{EventKind, Message, ObjectEvent, Record, to_notification};
+use brigade::storage::Location;
 use brigade::worker::Topic as Publish;
 use brigade::worker::queue::{Outgoing, QueueError};
 use brigade::worker::topic::check_announcement;
@@ -104,6 +105,22 @@ impl Topic {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What names an object and tells nothing of it.
+pub(super) fn hint(at: &Location) -> ObjectEvent {
+    ObjectEvent {
+        kind: EventKind::new("ObjectCreated:Put"),
+        bucket: at.bucket.clone(),
+        region: None,
+        key: at.key.clone(),
+        other_key: None,
+        version_id: None,
+        etag: None,
+        size: None,
+        sequencer: None,
+        time: None,
     }
 }
 

@@ -9,6 +9,7 @@ use brigade::storage::{EmbeddedStore, FaultyStore};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use super::compaction::Compacted;
 use super::function::Function;
 use super::invariants::nothing_is_left;
 use super::invocation::Invocation;
@@ -186,6 +187,7 @@ impl World {
             .chain(of_store)
             .chain(self.topic.fired())
             .chain(self.parts.iter().flat_map(|part| part.fired()))
+            .chain(self.timeline.ends())
             .for_each(|(what, number)| *fired.entry(what).or_default() += number);
         fired
     }
@@ -223,9 +225,15 @@ impl World {
 
 /// The parts of the company's functions.
 fn parts(ground: &mut Ground) -> Vec<Box<dyn Part>> {
-    let mut parts: Vec<Box<dyn Part>> = vec![Box::new(Photos::lay(ground))];
-    if ground.scenario.company >= Company::Dedupe {
-        parts.push(Box::new(Streamed::lay(ground)));
+    let mut parts: Vec<Box<dyn Part>> = Vec::new();
+    if !ground.scenario.alone {
+        parts.push(Box::new(Photos::lay(ground)));
+        if ground.scenario.company >= Company::Dedupe {
+            parts.push(Box::new(Streamed::lay(ground)));
+        }
+    }
+    if ground.scenario.company >= Company::Compact {
+        parts.push(Box::new(Compacted::lay(ground)));
     }
     parts
 }

@@ -1,7 +1,9 @@
 //! The functions in a simulated world, seed by seed.
 #![expect(clippy::panic, reason = "a test that panics is a test that fails")]
 
-use brigade_simulation::{Announcing, Company, Forwarding, Keeping, Sabotage, Scenario, first_caught, search, simulate};
+use brigade_simulation::{
+    Announcing, Compacting, Company, Forwarding, Keeping, Sabotage, Scenario, first_caught, search, simulate,
+};
 
 /// Seeds of an ordinary test run; `BRIGADE_SIMULATION_SEEDS` asks for more.
 const SEEDS: u64 = 150;
@@ -29,6 +31,21 @@ const KINDS: &[&str] = &[
     "version removed",
     "visibility refused",
 ];
+/// Those of them that need no source.
+const OF_REQUESTS: &[&str] = &[
+    "acknowledgement lost",
+    "body cut",
+    "crash",
+    "event duplicated",
+    "event reordered",
+    "late landing",
+    "message redelivered",
+    "re-sent",
+    "reply lost",
+    "throttled",
+    "timeout",
+    "unavailable",
+];
 /// What cleanup adds to them.
 const OF_CLEANUP: &[&str] = &["publication refused", "publication's reply lost", "source announced again"];
 
@@ -51,34 +68,62 @@ const OF_DEDUPE: &[&str] = &[
     "target's reply lost",
 ];
 
+/// What compact adds to them.
+const OF_COMPACT: &[&str] = &[
+    "access-denied",
+    "batch taken over",
+    "claimed",
+    "duplicate",
+    "gone",
+    "log object announced again",
+    "log object deleted by somebody",
+    "log object delivered",
+    "log object denied",
+    "part published",
+];
+
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-fn holds(company: Company, kinds: &[&[&str]]) {
+fn holds(name: &str, scenario: impl Fn(u64) -> Scenario + Sync, kinds: &[&[&str]]) {
     let first = number("BRIGADE_SIMULATION_FIRST", 0);
     let seeds = first..first + number("BRIGADE_SIMULATION_SEEDS", SEEDS);
-    let found = search(seeds, |seed| Scenario::of_seed(seed, company));
-    println!("{company:?}: {found}");
+    let found = search(seeds, scenario);
+    println!("{name}: {found}");
     assert!(found.first_wrong.is_none(), "{}", found.first_wrong.map(|report| report.explain()).unwrap_or_default());
     assert!(found.least_changes >= 20 && found.least_faults >= 5, "a run with too few changes or faults");
     let never: Vec<_> = kinds.concat().into_iter().filter(|kind| found.fired.get(*kind).is_none_or(|n| *n == 0)).collect();
     assert!(never.is_empty(), "never happened: {never:?}");
 }
 
+fn company_holds(company: Company, kinds: &[&[&str]]) {
+    holds(&format!("{company:?}"), |seed| Scenario::of_seed(seed, company), kinds);
+}
+
 #[test]
 fn thumbnail_holds_whatever_fails() {
-    holds(Company::Thumbnail, &[KINDS]);
+    company_holds(Company::Thumbnail, &[KINDS]);
 }
 
 #[test]
 fn thumbnail_and_cleanup_hold_whatever_fails() {
-    holds(Company::Cleanup, &[KINDS, OF_CLEANUP]);
+    company_holds(Company::Cleanup, &[KINDS, OF_CLEANUP]);
+}
+
+#[test]
+fn they_and_compact_hold_whatever_fails() {
+    company_holds(Company::Compact, &[KINDS, OF_CLEANUP, OF_COMPACT]);
+}
+
+#[test]
+fn compact_alone_holds_whatever_fails() {
+    holds("compact alone", Scenario::of_compact_alone, &[OF_REQUESTS, OF_COMPACT]);
 }
 
 #[test]
 fn thumbnail_cleanup_and_dedupe_hold_whatever_fails() {
-    holds(Company::Dedupe, &[KINDS, OF_CLEANUP, OF_DEDUPE]);
+    company_holds(Company::Dedupe, &[KINDS, OF_CLEANUP, OF_DEDUPE]);
 }
 
 /// cleanup took back the withdrawn sidecar of a source that was rejected and had gone before it was parked: nobody parked it.
@@ -91,7 +136,7 @@ fn a_rejected_source_that_was_withdrawn_is_parked_when_it_is_back() {
 }
 
 /// The largest company.
-const ALL: Company = Company::Dedupe;
+const ALL: Company = Company::Compact;
 
 #[test]
 fn a_world_without_faults_converges() {
@@ -123,19 +168,26 @@ fn the_same_seed_gives_the_same_run() {
 /// Within how many seeds each sabotage must show.
 const SABOTAGE_SEEDS: u64 = 1000;
 
-/// `by`: the invariant that must catch it.
-fn is_caught(company: Company, sabotage: Sabotage, by: Option<&str>) {
-    let report = first_caught(0..SABOTAGE_SEEDS, |seed| Scenario::of_seed(seed, company), sabotage, by);
+/// `by`: the invariants that may catch it, where they have names.
+fn is_caught(company: Company, sabotage: Sabotage, by: &[&str]) {
+    let scenario = |seed| match company {
+        Company::Compact => Scenario::of_compact_alone(seed),
+        _ => Scenario::of_seed(seed, company),
+    };
+    let report = first_caught(0..SABOTAGE_SEEDS, scenario, sabotage, by);
     let report = report.unwrap_or_else(|| panic!("{sabotage:?} was not caught by {by:?} within {SABOTAGE_SEEDS} seeds"));
     println!("{sabotage:?} is caught by seed {}: {}", report.seed, report.divergences.join("; "));
 }
 
 macro_rules! sabotages {
-    ($module:ident: $table:ident of $company:ident; $($name:ident: $kind:ident($sabotage:expr) $(by $by:literal)?,)*) => {
+    ($module:ident: $table:ident of $company:ident;
+     $($name:ident: $kind:ident($sabotage:expr) $(by [$($invariant:literal),+])?,)*) => {
         mod $module {
             use super::*;
 
-            $(#[test] fn $name() { is_caught(Company::$company, Sabotage::$kind($sabotage), None$(.or(Some($by)))?); })*
+            $(#[test] fn $name() {
+                is_caught(Company::$company, Sabotage::$kind($sabotage), &[$($($invariant),+)?]);
+            })*
 
             #[test]
             fn every_sabotage_is_in_the_table() {
@@ -169,17 +221,29 @@ sabotages! { cleanup: CLEANUP of Cleanup;
 }
 
 sabotages! { dedupe: DEDUPE of Dedupe;
-    no_nonce_is_caught: Dedupe(Forwarding::NoNonce) by "own claim",
-    ending_a_claim_whatever_its_number_is_caught: Dedupe(Forwarding::NoToken) by "newest",
-    an_older_change_that_takes_over_is_caught: Dedupe(Forwarding::OlderTakesOver) by "order",
-    claims_by_identity_are_caught: Dedupe(Forwarding::ByIdentity) by "order",
-    a_lease_that_is_too_short_is_caught: Dedupe(Forwarding::LeaseTooShort) by "order",
+    no_nonce_is_caught: Dedupe(Forwarding::NoNonce) by ["own claim"],
+    ending_a_claim_whatever_its_number_is_caught: Dedupe(Forwarding::NoToken) by ["newest"],
+    an_older_change_that_takes_over_is_caught: Dedupe(Forwarding::OlderTakesOver) by ["order"],
+    claims_by_identity_are_caught: Dedupe(Forwarding::ByIdentity) by ["order"],
+    a_lease_that_is_too_short_is_caught: Dedupe(Forwarding::LeaseTooShort) by ["order"],
 }
 
 /// The number on a claim is the second line: with it the newest change is forwarded even where leases don't hold.
 #[test]
 fn with_its_number_dedupe_forwards_the_newest_change_even_where_leases_do_not_hold() {
     let outlived = Sabotage::Dedupe(Forwarding::Outlived);
-    let caught = first_caught(0..40, |seed| Scenario::of_seed(seed, Company::Dedupe), outlived, None);
+    let caught = first_caught(0..40, |seed| Scenario::of_seed(seed, Company::Dedupe), outlived, &[]);
     assert!(caught.is_none(), "{}", caught.map(|report| report.explain()).unwrap_or_default());
+}
+
+sabotages! { compact: COMPACT of Compact;
+    no_claim_is_caught: Compacting(Compacting::NoClaim) by ["at-most-once"],
+    reading_before_the_claim_is_caught: Compacting(Compacting::ReadBeforeClaim) by ["at-most-once"],
+    regrouping_is_caught: Compacting(Compacting::Regroup) by ["at-most-once"],
+    deletion_before_the_commit_is_caught: Compacting(Compacting::DeleteBeforeCommit) by ["deleted-after-published", "raw-logs-stay"],
+    a_commit_before_the_parts_is_caught: Compacting(Compacting::CommitBeforeParts) by ["deleted-after-published", "exactly-once"],
+    forgetting_without_a_look_is_caught: Compacting(Compacting::ForgetWithoutLooking) by ["at-most-once"],
+    acknowledging_others_claims_is_caught: Compacting(Compacting::AcknowledgeOthers) by ["exactly-once", "nothing-open"],
+    overwriting_is_caught: Compacting(Compacting::Overwrite) by ["published-stays"],
+    leaving_out_what_is_denied_is_caught: Compacting(Compacting::DeniedIsGone) by ["deleted-after-published", "exactly-once", "seen-off"],
 }

@@ -45,7 +45,7 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 pub(crate) struct Arguments {
     /// Your own photos; without any, some are drawn.
     photos: Vec<PathBuf>,
-    /// Where thumbnails and contact sheet go.
+    /// Where thumbnails and contact sheet go; what an earlier run left there stays.
     #[arg(long, value_name = "DIR", default_value = "demo")]
     out: PathBuf,
     #[command(flatten)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use brigade::event::BucketName;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::StatusCode;
@@ -29,16 +30,25 @@ pub(super) struct Services {
 
 #[async_trait]
 impl Destinations for Services {
-    async fn check(&self, destination: &Destination) -> Result<(), DestinationProblem> {
-        let (found, kind) = match destination {
-            Destination::Queue(arn) => (self.queues.arn(arn).is_ok(), "queue"),
-            Destination::Topic(arn) => (self.topics.exists(arn), "topic"),
-            Destination::Function(arn) => (self.host.state(function_name(arn)).is_ok(), "function"),
+    async fn check(&self, bucket: &BucketName, destination: &Destination) -> Result<(), DestinationProblem> {
+        let bucket = bucket_arn(bucket);
+        let (admits, kind) = match destination {
+            Destination::Queue(arn) => (self.queues.admits(arn, "s3.amazonaws.com", &bucket).ok(), "queue"),
+            Destination::Topic(arn) => (self.topics.admits(arn, &bucket).ok(), "topic"),
+            // A function's own policy is not modelled: whoever may be invoked may be invoked by S3.
+            Destination::Function(arn) => (self.host.state(function_name(arn)).ok().map(|_| true), "function"),
         };
-        if found { Ok(()) } else { Err(DestinationProblem(format!("The destination {kind} does not exist"))) }
+        match admits {
+            Some(true) => Ok(()),
+            Some(false) => Err(DestinationProblem(format!(
+                "Permissions on the destination {kind} do not allow S3 to publish notifications from this bucket"
+            ))),
+            None => Err(DestinationProblem(format!("The destination {kind} does not exist"))),
+        }
     }
 
-    async fn deliver(&self, destination: &Destination, document: &str) -> Result<(), DestinationProblem> {
+    async fn deliver(&self, bucket: &BucketName, destination: &Destination, document: &str) -> Result<(), DestinationProblem> {
+        self.check(bucket, destination).await?;
         let problem = |e: &dyn std::fmt::Display| DestinationProblem(e.to_string());
         match destination {
             Destination::Queue(arn) => {
@@ -59,6 +69,10 @@ impl FunctionSink for HostRoute {
     fn deliver(&self, function_arn: &str, event: &Value) -> bool {
         self.0.invoke_async(function_arn, Bytes::from(event.to_string())).is_ok()
     }
+}
+
+pub(super) fn bucket_arn(bucket: &BucketName) -> String {
+    format!("arn:aws:s3:::{bucket}")
 }
 
 /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, with or without a qualifier.

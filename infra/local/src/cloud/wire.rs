@@ -8,6 +8,7 @@ use brigade::storage::{EmbeddedStore, StoreError};
 use serde_json::json;
 
 use super::LocalCloud;
+use super::adapters::bucket_arn;
 use crate::notify::{Configuration, Destination, DestinationCheck, Draft, PutConfigurationError};
 use crate::sns::SnsError;
 use crate::sqs::SqsError;
@@ -113,9 +114,35 @@ impl LocalCloud {
         }
         let topic_arn = self.topics.create_in(&self.region, &wire.topic, &BTreeMap::new())?;
         let wired = self.make_queues(wire, topic_arn)?;
+        self.admit_bucket(&Destination::Topic(wired.topic_arn.clone()), &wire.source)?;
+        for queue in [&wired.queue_arn, &wired.dlq_arn] {
+            self.admit_topic(queue, &wired.topic_arn)?;
+        }
         self.subscribe(wire, &wired)?;
         self.announce(wire, &wired.topic_arn).await?;
         Ok(wired)
+    }
+
+    /// Has the policy of a queue or topic let S3 send a bucket's events, where it does not yet; a function's is not asked for.
+    ///
+    /// # Errors
+    /// There is no such queue or topic.
+    pub fn admit_bucket(&self, destination: &Destination, bucket: &BucketName) -> Result<(), WireError> {
+        let bucket = bucket_arn(bucket);
+        match destination {
+            Destination::Queue(arn) => self.queues.admit(arn, "s3.amazonaws.com", &bucket)?,
+            Destination::Topic(arn) => self.topics.admit(arn, &bucket)?,
+            Destination::Function(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Has the queue's policy let the topic send, where it does not yet.
+    ///
+    /// # Errors
+    /// There is no such queue.
+    pub fn admit_topic(&self, queue_arn: &str, topic_arn: &str) -> Result<(), WireError> {
+        Ok(self.queues.admit(queue_arn, "sns.amazonaws.com", topic_arn)?)
     }
 
     fn make_queues(&self, wire: &Wire, topic_arn: String) -> Result<Wired, WireError> {

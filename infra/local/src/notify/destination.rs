@@ -1,6 +1,7 @@
 //! What the notifier needs of topics, queues and functions.
 
 use async_trait::async_trait;
+use brigade::event::BucketName;
 
 use super::Destination;
 
@@ -12,9 +13,9 @@ pub struct DestinationProblem(pub String);
 /// The other side of a notification: who takes the documents.
 #[async_trait]
 pub trait Destinations: Send + Sync + 'static {
-    /// The destination exists and takes messages from S3. S3 asks this when a configuration is written.
-    async fn check(&self, destination: &Destination) -> Result<(), DestinationProblem>;
+    /// The destination exists and takes messages from S3 for this bucket. S3 asks this when a configuration is written.
+    async fn check(&self, bucket: &BucketName, destination: &Destination) -> Result<(), DestinationProblem>;
 
     /// Hands a document over. An error means that it is not delivered, and S3 does not try for ever.
-    async fn deliver(&self, destination: &Destination, document: &str) -> Result<(), DestinationProblem>;
+    async fn deliver(&self, bucket: &BucketName, destination: &Destination, document: &str) -> Result<(), DestinationProblem>;
 }

@@ -115,23 +115,23 @@ impl Notifier {
         destinations: DestinationCheck,
     ) -> Result<(), PutConfigurationError> {
         if destinations == DestinationCheck::Ask {
-            self.check_destinations(&configuration).await?;
+            self.check_destinations(bucket, &configuration).await?;
         }
         let document = serde_json::to_string(&configuration).map_err(|e| ConfigurationError::argument(e.to_string()))?;
         let document = (!configuration.is_empty()).then_some(document);
         self.store.set_config(bucket, CONFIG_NAME, document).map_err(PutConfigurationError::Store)?;
         for destination in tested_destinations(&configuration) {
             let message = self.writer.test_event(bucket, self.clock.now());
-            if let Err(problem) = self.destinations.deliver(destination, &message).await {
+            if let Err(problem) = self.destinations.deliver(bucket, destination, &message).await {
                 eprintln!("notify: the test event to {} was refused: {problem}", destination.arn());
             }
         }
         Ok(())
     }
 
-    async fn check_destinations(&self, configuration: &Configuration) -> Result<(), ConfigurationError> {
+    async fn check_destinations(&self, bucket: &BucketName, configuration: &Configuration) -> Result<(), ConfigurationError> {
         for rule in configuration.rules() {
-            if let Err(problem) = self.destinations.check(&rule.destination).await {
+            if let Err(problem) = self.destinations.check(bucket, &rule.destination).await {
                 let message = "Unable to validate the following destination configurations";
                 return Err(ConfigurationError::argument(format!("{message}: {}, {problem}", rule.destination.arn())));
             }
@@ -224,6 +224,7 @@ struct Delivery {
 }
 
 struct Held {
+    bucket: BucketName,
     destination: Destination,
     document: String,
     _settles: Arc<Settles>,
@@ -264,7 +265,8 @@ impl Delivery {
             let document = self.writer.of_change(change, &rule.id);
             for delay in self.dice.deliveries() {
                 let (destination, document) = (rule.destination.clone(), document.clone());
-                self.insert(now + delay, Held { destination, document, _settles: settles.clone() });
+                let bucket = change.bucket.clone();
+                self.insert(now + delay, Held { bucket, destination, document, _settles: settles.clone() });
             }
         }
     }
@@ -278,7 +280,7 @@ impl Delivery {
 
     async fn hand_over_first(&mut self) {
         let Some((_, message)) = self.held.pop_first() else { return };
-        let result = self.destinations.deliver(&message.destination, &message.document).await;
+        let result = self.destinations.deliver(&message.bucket, &message.destination, &message.document).await;
         self.counts.send_modify(|c| match &result {
             Ok(()) => c.delivered += 1,
             Err(_) => c.refused += 1,

@@ -8,7 +8,7 @@ use super::envelope::{Publication, for_function, for_queue};
 use super::error::SnsError;
 use super::subscription::{Protocol, Subscription};
 use super::topics::{Topics, no_topic};
-use crate::sqs::{MessageAttribute, content_id, size, uuid};
+use crate::sqs::{MessageAttribute, Outgoing, content_id, size, uuid};
 
 /// Takes what a topic sends to a function.
 pub trait FunctionSink: Send + Sync {
@@ -26,7 +26,8 @@ pub struct DeliveryCounts {
     pub filtered: u64,
     /// Went to the subscription's own dead-letter queue.
     pub dead_lettered: u64,
-    /// Could not be delivered: no such queue, too many attributes for raw delivery, or too large in its envelope.
+    /// Could not be delivered: no such queue, a policy that keeps the topic out, too many attributes for raw delivery, or too
+    /// large in its envelope.
     pub failed: u64,
 }
 
@@ -60,8 +61,8 @@ impl Topics {
         self.publish_with(topic_arn, message, Publish { attributes, subject: subject.map(str::to_owned), ..Publish::default() })
     }
 
-    /// Publishes a message. Duplicates, delays and disorder on its way are those of the queues' own
-    /// [`Faults`](crate::sqs::Faults).
+    /// Publishes a message. What a FIFO topic got within five minutes is accepted, and not delivered again. Duplicates, delays
+    /// and disorder on its way are those of the queues' own [`Faults`](crate::sqs::Faults).
     ///
     /// # Errors
     /// [`SnsError::NotFound`] without the topic; [`SnsError::InvalidParameter`] for a bad message. A subscription that
@@ -81,7 +82,8 @@ impl Topics {
         let published = self.queues().clock().now();
         let (publication, targets, functions, base) = {
             let mut state = self.lock();
-            let topic = state.topics.get(topic_arn).ok_or_else(no_topic)?;
+            let message_id = uuid(&mut state.ids);
+            let topic = state.topics.get_mut(topic_arn).ok_or_else(no_topic)?;
             if size(message, &publish.attributes) > topic.max_bytes() {
                 return invalid("Message too long");
             }
@@ -94,15 +96,24 @@ impl Topics {
                 Some(_) if !fifo => return invalid("MessageDeduplicationId is not valid for this topic type"),
                 _ => {}
             }
+            let dedup_id = publish.dedup_id.or_else(|| fifo.then(|| content_id(message)));
+            if let Some(id) = &dedup_id {
+                let key = topic.dedup_key(publish.group_id.as_deref(), id);
+                if let Some(first) = topic.dedup.find(&key, published) {
+                    // Accepted, and not delivered, to whatever is subscribed.
+                    return Ok(first);
+                }
+                topic.dedup.remember(key, message_id.clone(), published);
+            }
             let publication = Publication {
-                message_id: uuid(&mut state.ids),
+                message_id,
                 topic_arn: topic_arn.to_owned(),
                 message: message.to_owned(),
                 subject: publish.subject,
                 attributes: publish.attributes,
                 trace_header: publish.trace_header,
                 group_id: publish.group_id,
-                dedup_id: publish.dedup_id.or_else(|| fifo.then(|| content_id(message))),
+                dedup_id,
                 published,
             };
             let targets: Vec<Subscription> =
@@ -135,7 +146,7 @@ impl Topics {
         }
         let delivered = match (target.protocol, functions) {
             (Protocol::Sqs, _) => for_queue(publication, target, target.is_raw(), base)
-                .is_some_and(|(body, outgoing)| self.queues().send_to_arn(&target.endpoint, body, outgoing).is_ok()),
+                .is_some_and(|(body, outgoing)| self.send(publication, &target.endpoint, body, outgoing)),
             (Protocol::Lambda, Some(functions)) => {
                 functions.deliver(&target.endpoint, &for_function(publication, &target.arn, base))
             }
@@ -148,11 +159,24 @@ impl Topics {
         // The dead-letter queue gets the envelope even from a raw subscription whose message a queue can't take.
         let dead = target.dead_letter_arn().and_then(|arn| {
             let (body, outgoing) = for_queue(publication, target, false, base)?;
-            self.queues().send_to_arn(&arn, body, outgoing).ok()
+            Some(self.send(publication, &arn, body, outgoing))
         });
         match dead {
-            Some(_) => counts.dead_lettered += 1,
-            None => counts.failed += 1,
+            Some(true) => counts.dead_lettered += 1,
+            _ => counts.failed += 1,
+        }
+    }
+
+    /// Sends to a queue, if its policy lets this topic.
+    fn send(&self, publication: &Publication, queue_arn: &str, body: String, outgoing: Outgoing) -> bool {
+        let topic = publication.topic_arn.as_str();
+        match self.queues().admits(queue_arn, "sns.amazonaws.com", topic) {
+            Ok(true) => self.queues().send_to_arn(queue_arn, body, outgoing).is_ok(),
+            Ok(false) => {
+                eprintln!("sns: the policy of {queue_arn} does not let {topic} send");
+                false
+            }
+            Err(_) => false,
         }
     }
 }

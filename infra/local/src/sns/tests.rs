@@ -20,12 +20,21 @@ fn attributes<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, Stri
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
+/// A queue whose policy lets every topic send.
+fn open(queues: &Queues, name: &str) -> String {
+    let statement = json!({
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*",
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    queues.create(name, &attributes([("Policy", &policy)])).unwrap()
+}
+
 /// A topic `t` with a queue `q` subscribed, with these attributes.
 fn world<const N: usize>(subscription: [(&str, &str); N]) -> World {
     let queues = Queues::new(Clock::real(), Settings { seed: Some(1), ..Settings::default() });
     let topics = Topics::new(queues.clone());
     let topic = topics.create("t").unwrap();
-    let queue = queues.create("q", &BTreeMap::new()).unwrap();
+    let queue = open(&queues, "q");
     topics.subscribe(&topic, "sqs", &queue, &attributes(subscription)).unwrap();
     World { queues, topics, topic }
 }
@@ -87,7 +96,7 @@ async fn raw_delivery_drops_more_than_ten_attributes_unless_a_dead_letter_queue_
     assert_eq!(next(&w.queues, "q").await, None);
     assert_eq!(w.topics.counts().failed, 1);
 
-    let dead = w.queues.create("dead", &BTreeMap::new()).unwrap();
+    let dead = open(&w.queues, "dead");
     let subscription = w.topics.subscriptions(None).unwrap().remove(0).arn;
     let policy = serde_json::json!({ "deadLetterTargetArn": dead }).to_string();
     w.topics.set_subscription_attribute(&subscription, "RedrivePolicy", &policy).unwrap();
@@ -103,12 +112,38 @@ async fn what_a_queue_that_is_gone_should_have_had_is_in_the_dead_letter_queue()
         let w = world([("RawMessageDelivery", raw), ("RedrivePolicy", redrive)]);
         let subscription = w.topics.subscriptions(None).unwrap().remove(0);
         assert_eq!(subscription.attributes("000000000000")["RedrivePolicy"], redrive);
-        w.queues.create("dead", &BTreeMap::new()).unwrap();
+        open(&w.queues, "dead");
         w.queues.delete_queue("q").unwrap();
         w.topics.publish(&w.topic, "kept", BTreeMap::new(), None).unwrap();
         assert_eq!((w.topics.counts().dead_lettered, w.topics.counts().failed), (1, 0));
         assert!(next(&w.queues, "dead").await.unwrap().body.contains("kept"));
     }
+}
+
+#[tokio::test]
+async fn a_queue_gets_nothing_from_a_topic_that_its_policy_keeps_out() {
+    let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}"#;
+    let w = world([("RedrivePolicy", redrive)]);
+    let policy = |topic: &str| {
+        let statement = json!({
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        });
+        attributes([("Policy", &json!({"Statement": statement}).to_string())])
+    };
+    let other = w.topic.replace(":t", ":other");
+    w.queues.create("dead", &BTreeMap::new()).unwrap();
+    for (of_queue, of_dead, expected) in
+        [(&w.topic, &other, (1, 0, 0)), (&other, &w.topic, (1, 1, 0)), (&other, &other, (1, 1, 1))]
+    {
+        w.queues.set_attributes("q", &policy(of_queue)).unwrap();
+        w.queues.set_attributes("dead", &policy(of_dead)).unwrap();
+        w.topics.publish(&w.topic, "m", BTreeMap::new(), None).unwrap();
+        let counts = w.topics.counts();
+        assert_eq!((counts.delivered, counts.dead_lettered, counts.failed), expected, "{of_queue} {of_dead}");
+    }
+    let depth = |queue: &str| w.queues.depth(queue).unwrap().total();
+    assert_eq!((depth("q"), depth("dead")), (1, 1));
 }
 
 #[tokio::test]
@@ -139,7 +174,7 @@ async fn a_fifo_topic_repeats_nothing_within_the_window() {
     let w = world([]);
     let made = attributes([("FifoTopic", "true"), ("ContentBasedDeduplication", "true")]);
     let topic = w.topics.create_in("us-east-1", "t.fifo", &made).unwrap();
-    let queue = w.queues.create("q.fifo", &BTreeMap::new()).unwrap();
+    let queue = open(&w.queues, "q.fifo");
     w.topics.subscribe(&topic, "sqs", &queue, &BTreeMap::new()).unwrap();
     w.topics.subscribe(&topic, "sqs", &w.queues.arn("q").unwrap(), &BTreeMap::new()).unwrap();
     assert!(matches!(w.topics.publish(&topic, "m", BTreeMap::new(), None), Err(SnsError::InvalidParameter(_))));
@@ -147,7 +182,7 @@ async fn a_fifo_topic_repeats_nothing_within_the_window() {
         w.topics.publish_with(&topic, "m", Publish { group_id: Some("g".into()), ..Publish::default() }).unwrap();
     }
     assert_eq!(w.queues.depth("q.fifo").unwrap().total(), 1);
-    assert_eq!(w.queues.depth("q").unwrap().total(), 2, "a standard queue takes both");
+    assert_eq!(w.queues.depth("q").unwrap().total(), 1, "the topic itself drops it, whatever is subscribed");
 }
 
 #[test]

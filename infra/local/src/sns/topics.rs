@@ -8,7 +8,8 @@ use fastrand::Rng;
 use super::error::SnsError;
 use super::publishing::{DeliveryCounts, FunctionSink};
 use super::subscription::{Protocol, Subscription};
-use crate::sqs::{MAX_MESSAGE_BYTES, Queues, uuid};
+use crate::policy::{Act, admitting, allows};
+use crate::sqs::{Dedup, MAX_MESSAGE_BYTES, Queues, uuid};
 
 /// The most topics, and the most subscriptions of one topic.
 const MAX_TOPICS: usize = 10_000;
@@ -38,6 +39,8 @@ pub(super) struct State {
 pub(super) struct Topic {
     attributes: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
+    /// Of a FIFO topic, with the ids of the first publications.
+    pub(super) dedup: Dedup<String>,
 }
 
 /// A topic's limit on one message, and on those of one batch together, unless `MaximumMessageSize` says otherwise.
@@ -46,10 +49,23 @@ pub(super) struct Topic {
 const USUAL_MESSAGE_BYTES: usize = 256 * 1024;
 
 impl Topic {
+    /// Empty where none was set.
+    fn policy(&self) -> &str {
+        self.attributes.get("Policy").map(String::as_str).unwrap_or_default()
+    }
+
     /// The most bytes of one message, and of a batch.
     pub(super) fn max_bytes(&self) -> usize {
         let set = self.attributes.get("MaximumMessageSize").and_then(|bytes| bytes.parse().ok());
         set.unwrap_or(USUAL_MESSAGE_BYTES).min(MAX_MESSAGE_BYTES)
+    }
+
+    /// What a deduplication id is remembered by: its scope is the topic, or each of its groups.
+    pub(super) fn dedup_key(&self, group: Option<&str>, id: &str) -> String {
+        match self.attributes.get("FifoThroughputScope").is_some_and(|scope| scope == "MessageGroup") {
+            true => format!("{} {id}", group.unwrap_or_default()),
+            false => id.to_owned(),
+        }
     }
 
     /// A FIFO topic makes deduplication ids from the messages.
@@ -133,7 +149,7 @@ impl Topics {
         if state.topics.len() >= MAX_TOPICS && !state.topics.contains_key(&arn) {
             return Err(SnsError::InvalidParameter(format!("this cloud holds {MAX_TOPICS} topics at most")));
         }
-        state.topics.entry(arn.clone()).or_insert_with(|| Topic { attributes: attributes.clone(), tags: BTreeMap::new() });
+        state.topics.entry(arn.clone()).or_insert_with(|| Topic { attributes: attributes.clone(), ..Topic::default() });
         Ok(arn)
     }
 
@@ -148,12 +164,6 @@ impl Topics {
     #[must_use]
     pub fn list(&self) -> Vec<String> {
         self.lock().topics.keys().cloned().collect()
-    }
-
-    /// Whether there is such a topic.
-    #[must_use]
-    pub fn exists(&self, topic_arn: &str) -> bool {
-        self.lock().topics.contains_key(topic_arn)
     }
 
     /// The most bytes that a topic takes with one request.
@@ -189,7 +199,8 @@ impl Topics {
         Ok(all)
     }
 
-    /// Sets one attribute of a topic. `MaximumMessageSize` and `ContentBasedDeduplication` are acted upon, others kept.
+    /// Sets one attribute of a topic. `Policy`, `MaximumMessageSize`, `ContentBasedDeduplication` and `FifoThroughputScope` are
+    /// acted upon, others kept.
     ///
     /// # Errors
     /// [`SnsError::NotFound`].
@@ -198,6 +209,33 @@ impl Topics {
         let topic = state.topics.get_mut(topic_arn).ok_or_else(no_topic)?;
         topic.attributes.insert(name.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    /// Whether the topic's policy lets S3 publish for this bucket.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(crate) fn admits(&self, topic_arn: &str, bucket_arn: &str) -> Result<bool, SnsError> {
+        let state = self.lock();
+        let topic = state.topics.get(topic_arn).ok_or_else(no_topic)?;
+        Ok(allows(topic.policy(), self.publishing(topic_arn, bucket_arn)))
+    }
+
+    /// Has the topic's policy let S3 publish for this bucket.
+    ///
+    /// # Errors
+    /// [`SnsError::NotFound`].
+    pub(crate) fn admit(&self, topic_arn: &str, bucket_arn: &str) -> Result<(), SnsError> {
+        let mut state = self.lock();
+        let topic = state.topics.get_mut(topic_arn).ok_or_else(no_topic)?;
+        let policy = admitting(topic.policy(), self.publishing(topic_arn, bucket_arn));
+        topic.attributes.insert("Policy".to_owned(), policy);
+        Ok(())
+    }
+
+    fn publishing<'a>(&'a self, topic_arn: &'a str, bucket_arn: &'a str) -> Act<'a> {
+        let (service, action) = ("s3.amazonaws.com", "sns:Publish");
+        Act { service, action, resource: topic_arn, source_arn: bucket_arn, source_account: self.account() }
     }
 
     /// Runs on a topic's tags.

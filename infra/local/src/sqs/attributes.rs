@@ -130,6 +130,11 @@ impl QueueAttributes {
         all
     }
 
+    /// The queue's policy; empty where none is set.
+    pub(crate) fn policy(&self) -> &str {
+        self.set.get("Policy").map(String::as_str).unwrap_or_default()
+    }
+
     fn value(&self, name: &str) -> Option<String> {
         self.set.get(name).cloned().or_else(|| match name {
             "ContentBasedDeduplication" => Some("false".to_owned()),

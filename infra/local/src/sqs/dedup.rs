@@ -7,21 +7,25 @@ use brigade::hex;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::message::Sent;
-
 /// How long an id is remembered.
 pub(super) const WINDOW: Duration = Duration::from_secs(300);
 
 /// The ids sent within the window, with the receipt that a repetition gets.
-#[derive(Debug, Default)]
-pub(super) struct Dedup {
-    seen: BTreeMap<String, (OffsetDateTime, Sent)>,
+#[derive(Debug)]
+pub(crate) struct Dedup<T> {
+    seen: BTreeMap<String, (OffsetDateTime, T)>,
     by_age: BTreeSet<(OffsetDateTime, String)>,
 }
 
-impl Dedup {
+impl<T> Default for Dedup<T> {
+    fn default() -> Self {
+        Self { seen: BTreeMap::new(), by_age: BTreeSet::new() }
+    }
+}
+
+impl<T: Clone> Dedup<T> {
     /// The first send's receipt, where the id was sent within the window.
-    pub(super) fn find(&mut self, key: &str, now: OffsetDateTime) -> Option<Sent> {
+    pub(crate) fn find(&mut self, key: &str, now: OffsetDateTime) -> Option<T> {
         while let Some((at, _)) = self.by_age.first()
             && *at + WINDOW <= now
         {
@@ -32,7 +36,7 @@ impl Dedup {
         self.seen.get(key).map(|(_, sent)| sent.clone())
     }
 
-    pub(super) fn remember(&mut self, key: String, sent: Sent, now: OffsetDateTime) {
+    pub(crate) fn remember(&mut self, key: String, sent: T, now: OffsetDateTime) {
         self.by_age.insert((now, key.clone()));
         self.seen.insert(key, (now, sent));
     }

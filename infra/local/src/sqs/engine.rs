@@ -12,6 +12,7 @@ use super::error::{SqsError, invalid_parameter};
 use super::faults::{FaultCounts, FaultSource, Faults};
 use super::queue::{Depth, Queue};
 use crate::clock::Clock;
+use crate::policy::{Act, admitting, allows};
 
 /// How a set of queues is made.
 #[derive(Debug, Clone)]
@@ -202,6 +203,28 @@ impl Queues {
         Ok(())
     }
 
+    /// Whether the queue's policy lets a service send for this source, a topic or a bucket.
+    ///
+    /// # Errors
+    /// [`SqsError::QueueDoesNotExist`].
+    pub(crate) fn admits(&self, queue: &str, service: &str, source_arn: &str) -> Result<bool, SqsError> {
+        let (state, account) = (self.lock(), &self.settings().account);
+        let queue = state.find(queue)?;
+        Ok(allows(queue.attributes.policy(), sending(service, &queue.arn, source_arn, account)))
+    }
+
+    /// Has the queue's policy let a service send for this source.
+    ///
+    /// # Errors
+    /// [`SqsError::QueueDoesNotExist`].
+    pub(crate) fn admit(&self, queue: &str, service: &str, source_arn: &str) -> Result<(), SqsError> {
+        let account = &self.settings().account;
+        self.with(queue, |queue, _| {
+            let policy = admitting(queue.attributes.policy(), sending(service, &queue.arn, source_arn, account));
+            queue.attributes.put("Policy", &policy)
+        })
+    }
+
     /// Runs on a queue's tags.
     ///
     /// # Errors
@@ -375,4 +398,8 @@ pub(crate) fn uuid(rng: &mut Rng) -> String {
     let hex = format!("{bits:032x}");
     let part = |from, to| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+}
+
+fn sending<'a>(service: &'a str, queue_arn: &'a str, source_arn: &'a str, source_account: &'a str) -> Act<'a> {
+    Act { service, action: "sqs:SendMessage", resource: queue_arn, source_arn, source_account }
 }

@@ -25,7 +25,7 @@ mod stored;
 mod wire;
 
 pub use attributes::{MAX_MESSAGE_BYTES, QueueAttributes, Redrive};
-pub(crate) use dedup::content_id;
+pub(crate) use dedup::{Dedup, content_id};
 pub use digest::{md5_of_attributes, md5_of_body};
 pub(crate) use engine::uuid;
 pub use engine::{Queues, Settings};

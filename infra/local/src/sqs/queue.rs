@@ -15,7 +15,7 @@ use super::attributes::QueueAttributes;
 use super::dedup::Dedup;
 use super::digest::md5_of_body;
 use super::error::{SqsError, invalid_parameter};
-use super::message::Received;
+use super::message::{Received, Sent};
 use super::order::{Position, Ready};
 use super::stored::{Message, State};
 
@@ -65,7 +65,7 @@ pub(super) struct Queue {
     pub(super) modified: OffsetDateTime,
     pub(super) attributes: QueueAttributes,
     pub(super) tags: BTreeMap<String, String>,
-    pub(super) dedup: Dedup,
+    pub(super) dedup: Dedup<Sent>,
     /// The sum of the messages' sizes, in bytes.
     pub(super) bytes: usize,
     messages: BTreeMap<Position, Message>,

@@ -4,10 +4,12 @@
 //! missing condition would have shown, and the worker does what it would do without that condition.
 
 mod announcing;
+mod compacting;
 mod forwarding;
 mod keeping;
 
 pub(crate) use announcing::{AsRemovals, Reticent};
+pub(crate) use compacting::Tampered;
 pub(crate) use forwarding::{ByIdentity, Lies};
 pub(crate) use keeping::{Sabotaged, Saboteur};
 
@@ -22,6 +24,8 @@ pub enum Sabotage {
     Announcing(Announcing),
     /// dedupe, in its ledger.
     Dedupe(Forwarding),
+    /// compact.
+    Compacting(Compacting),
 }
 
 /// A condition of the loop that makes derived objects what they should be.
@@ -76,6 +80,29 @@ pub enum Forwarding {
     Outlived,
 }
 
+/// A guard of compact's protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compacting {
+    /// Nobody sees another's claim.
+    NoClaim,
+    /// Log objects are read when the ledger is, before the claim, while what is done and gone is forgotten.
+    ReadBeforeClaim,
+    /// A batch that misses a log object publishes the rest under another name.
+    Regroup,
+    /// A log object is deleted as soon as it is read.
+    DeleteBeforeCommit,
+    /// The batch is done before its parts are written.
+    CommitBeforeParts,
+    /// Done log objects are forgotten although they are there.
+    ForgetWithoutLooking,
+    /// What another has claimed is acknowledged.
+    AcknowledgeOthers,
+    /// Parts are written without a condition.
+    Overwrite,
+    /// A log object that may not be read is left out as one that is gone.
+    DeniedIsGone,
+}
+
 impl Sabotage {
     /// All of thumbnail's.
     pub const THUMBNAIL: [Self; 8] = [
@@ -109,6 +136,19 @@ impl Sabotage {
         Self::Dedupe(Forwarding::OlderTakesOver),
         Self::Dedupe(Forwarding::ByIdentity),
         Self::Dedupe(Forwarding::LeaseTooShort),
+    ];
+
+    /// All of compact's.
+    pub const COMPACT: [Self; 9] = [
+        Self::Compacting(Compacting::NoClaim),
+        Self::Compacting(Compacting::ReadBeforeClaim),
+        Self::Compacting(Compacting::Regroup),
+        Self::Compacting(Compacting::DeleteBeforeCommit),
+        Self::Compacting(Compacting::CommitBeforeParts),
+        Self::Compacting(Compacting::ForgetWithoutLooking),
+        Self::Compacting(Compacting::AcknowledgeOthers),
+        Self::Compacting(Compacting::Overwrite),
+        Self::Compacting(Compacting::DeniedIsGone),
     ];
 
     /// Late looks of this function are lost.

@@ -242,7 +242,10 @@ fn asked(ground: &Ground) -> Option<&'static [&'static str]> {
     match ground.sabotage {
         // Where leases don't hold, the order doesn't either.
         Some(Sabotage::Dedupe(Forwarding::NoToken | Forwarding::Outlived)) => Some(&["newest"]),
-        _ if ground.scenario.stream.hears_announcements => Some(&["newest", "limits", "message", "own claim", "parked"]),
+        // Nor can an old removal be told from the newest one, where the object is gone and the head has forgotten both.
+        _ if ground.scenario.stream.hears_announcements || ground.scenario.stream.crowd > 0.0 => {
+            Some(&["newest", "limits", "message", "own claim", "parked"])
+        }
         _ => None,
     }
 }

@@ -1,8 +1,7 @@
-//! The protocol with one guard removed. The product's code has no switch for this: a store in front of the worker lies about
-//! what the guard would have shown, or does what it would have prevented.
+//! compact's protocol with one guard removed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use brigade::event::{BucketName, ObjectKey};
@@ -14,39 +13,18 @@ use brigade::storage::{
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use crate::world::{LOGS, STATE, TABLES};
+use super::Compacting;
+use crate::compaction::Denied;
+use crate::places::{LOGS, STATE, TABLES};
 
-/// A guard that is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sabotage {
-    /// None is.
-    None,
-    /// Nobody sees another's claim.
-    NoClaim,
-    /// Inputs are read when the ledger is, before the claim, while done inputs are forgotten.
-    ReadBeforeClaim,
-    /// A batch that misses an input publishes the rest under another name.
-    Regroup,
-    /// A log object is deleted as soon as it is read.
-    DeleteBeforeCommit,
-    /// Done inputs are forgotten although their objects are there.
-    ForgetWithoutLooking,
-    /// What another has claimed is acknowledged (the world does that).
-    AcknowledgeOthers,
-    /// Parts are written without a condition.
-    Overwrite,
-}
-
-/// A worker's store.
-pub(crate) struct Sabotaged {
+/// compact's store: a policy denies some log objects for a while; and where a guard is removed, it lies about what the guard
+/// would have shown, or does what it would have prevented.
+pub(crate) struct Tampered {
     inner: FaultyStore<EmbeddedStore>,
-    sabotage: Sabotage,
+    sabotage: Option<Compacting>,
     denied: Denied,
     state: Mutex<State>,
 }
-
-/// Log objects that nobody may read at the moment: a policy that is being mended.
-pub(crate) type Denied = Arc<Mutex<BTreeSet<Location>>>;
 
 #[derive(Default)]
 struct State {
@@ -54,33 +32,52 @@ struct State {
     early: BTreeMap<Location, (ObjectMeta, Bytes)>,
     /// Log objects that this worker has found.
     found: BTreeSet<Location>,
+    /// Parts that wait for the commit.
+    held_back: Vec<(Location, Bytes, PutOptions)>,
     scratch: u64,
 }
 
-impl Sabotaged {
-    pub(crate) fn new(inner: FaultyStore<EmbeddedStore>, sabotage: Sabotage, denied: Denied) -> Arc<Self> {
-        Arc::new(Self { inner, sabotage, denied, state: Mutex::default() })
+impl Tampered {
+    pub(crate) fn new(inner: FaultyStore<EmbeddedStore>, sabotage: Option<Compacting>, denied: Denied) -> Self {
+        Self { inner, sabotage, denied, state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is(&self, sabotage: Compacting) -> bool {
+        self.sabotage == Some(sabotage)
+    }
+
+    /// A place where nobody else looks.
     fn scratch(&self) -> Location {
         let mut state = self.lock();
         state.scratch += 1;
-        Location::new(BucketName::new(STATE), ObjectKey::new(format!("scratch/{:p}-{}", self, state.scratch)).unwrap())
+        let (date, number) = (self.inner.fired().requests, state.scratch);
+        Location::new(BucketName::new(STATE), ObjectKey::new(format!("scratch/{date}-{number}")).expect("a key"))
     }
 
-    async fn read_early(&self) {
+    async fn read_early(&self) -> Result<()> {
         let bucket = BucketName::new(LOGS);
-        let there = self.inner.inner().list(&bucket, List::default()).await.unwrap();
-        for entry in there.objects {
+        for entry in self.inner.inner().list(&bucket, List::default()).await?.objects {
             let at = Location::new(bucket.clone(), entry.key);
-            let got = self.inner.inner().get(&at, Get::default()).await.unwrap();
-            let meta = got.meta.clone();
-            let bytes: Vec<Bytes> = got.body.try_collect().await.unwrap();
-            self.lock().early.insert(at, (meta, bytes.concat().into()));
+            let got = self.inner.inner().get(&at, Get::default()).await?;
+            let bytes = got.body.try_collect::<Vec<Bytes>>().await?.concat();
+            self.lock().early.insert(at, (got.meta, bytes.into()));
+        }
+        Ok(())
+    }
+
+    fn is_denied(&self, at: &Location) -> bool {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).contains(at)
+    }
+
+    /// What was held back is written once the ledger says that it is there.
+    async fn let_go(&self) {
+        let held_back = std::mem::take(&mut self.lock().held_back);
+        for (at, body, options) in held_back {
+            let _ = self.inner.put(&at, body, options).await;
         }
     }
 }
@@ -90,46 +87,57 @@ fn is_ledger(at: &Location) -> bool {
 }
 
 #[async_trait]
-impl Store for Sabotaged {
+impl Store for Tampered {
     async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
         self.inner.head(at, options).await
     }
     async fn get(&self, at: &Location, options: Get) -> Result<GetObject> {
-        let raw = at.bucket.as_str() == LOGS;
-        match self.sabotage {
-            Sabotage::NoClaim if is_ledger(at) => return self.inner.get(&self.scratch(), options).await,
-            Sabotage::ReadBeforeClaim if is_ledger(at) => self.read_early().await,
-            Sabotage::ReadBeforeClaim if raw => {
-                let early = self.lock().early.get(at).cloned();
-                if let Some((meta, bytes)) = early {
-                    return Ok(GetObject { meta, range: None, body: stream::iter([Ok(bytes)]).boxed() });
-                }
+        if is_ledger(at) {
+            if self.is(Compacting::NoClaim) {
+                return self.inner.get(&self.scratch(), options).await;
             }
-            _ => {}
+            if self.is(Compacting::ReadBeforeClaim) {
+                self.read_early().await?;
+            }
+            return self.inner.get(at, options).await;
+        }
+        if at.bucket.as_str() != LOGS {
+            return self.inner.get(at, options).await;
+        }
+        let early = self.lock().early.get(at).cloned();
+        if let Some((meta, bytes)) = early {
+            return Ok(GetObject { meta, range: None, body: stream::iter([Ok(bytes)]).boxed() });
         }
         let got = self.inner.get(at, options).await?;
-        if self.denied.lock().unwrap_or_else(PoisonError::into_inner).contains(at) {
-            return Err(StoreError::new(ErrorKind::AccessDenied, "GetObject", at.to_string(), "AccessDenied", "Access Denied"));
+        if self.is_denied(at) {
+            let denied = StoreError::new(ErrorKind::AccessDenied, "GetObject", at.to_string(), "AccessDenied", "Access Denied");
+            return Err(if self.is(Compacting::DeniedIsGone) { StoreError::not_found("GetObject", at) } else { denied });
         }
-        if raw {
-            self.lock().found.insert(at.clone());
-        }
-        if raw && self.sabotage == Sabotage::DeleteBeforeCommit {
+        self.lock().found.insert(at.clone());
+        if self.is(Compacting::DeleteBeforeCommit) {
             self.inner.inner().delete(at, Delete::default()).await?;
         }
         Ok(got)
     }
     async fn put(&self, at: &Location, body: Bytes, options: PutOptions) -> Result<Put> {
+        let unconditional = PutOptions { condition: Condition::None, ..options.clone() };
         let part = at.bucket.as_str() == TABLES;
         match self.sabotage {
-            Sabotage::NoClaim if is_ledger(at) => {
-                self.inner.put(&self.scratch(), body, PutOptions { condition: Condition::None, ..options }).await
-            }
-            Sabotage::Overwrite if part => self.inner.put(at, body, PutOptions { condition: Condition::None, ..options }).await,
-            Sabotage::Regroup if part => {
+            Some(Compacting::NoClaim) if is_ledger(at) => self.inner.put(&self.scratch(), body, unconditional).await,
+            Some(Compacting::Overwrite) if part => self.inner.put(at, body, unconditional).await,
+            Some(Compacting::Regroup) if part => {
                 let number = self.lock().found.len();
                 let key = at.key.as_str().replace(".parquet", &format!("-{number}.parquet"));
-                self.inner.put(&Location::new(at.bucket.clone(), ObjectKey::new(key).unwrap()), body, options).await
+                self.inner.put(&Location::new(at.bucket.clone(), ObjectKey::new(key).expect("a key")), body, options).await
+            }
+            Some(Compacting::CommitBeforeParts) if part => {
+                self.lock().held_back.push((at.clone(), body, options));
+                Ok(Put { etag: String::new(), version_id: None, date: None })
+            }
+            Some(Compacting::CommitBeforeParts) if is_ledger(at) => {
+                let put = self.inner.put(at, body, options).await?;
+                self.let_go().await;
+                Ok(put)
             }
             _ => self.inner.put(at, body, options).await,
         }
@@ -144,7 +152,7 @@ impl Store for Sabotaged {
         self.inner.delete_many(bucket, entries).await
     }
     async fn list(&self, bucket: &BucketName, options: List) -> Result<Listing> {
-        if self.sabotage == Sabotage::ForgetWithoutLooking && bucket.as_str() == LOGS {
+        if self.is(Compacting::ForgetWithoutLooking) && bucket.as_str() == LOGS {
             return Ok(Listing::default());
         }
         self.inner.list(bucket, options).boxed().await
