@@ -129,12 +129,29 @@ def survives_and_is_left_as_it_was(queue, topic):
         assert json.loads(attributes["RedrivePolicy"]) == {"deadLetterTargetArn": dead_letters}, attributes
         admitted = policy(SQS.get_queue_url(QueueName=dead_letters.rsplit(":", 1)[1])["QueueUrl"])["Statement"]
         assert [s["Resource"] for s in admitted if s["Condition"]["ArnEquals"] == {"aws:SourceArn": wired_topic}] == [dead_letters], admitted
+        assert admitted[0]["Condition"]["StringEquals"]["aws:SourceAccount"] == wired_topic.split(":")[4], admitted
 
     removed = wire("--remove", "--apply")
     assert removed["outcome"] == "applied", removed
     assert configuration() == before, configuration()
     assert state() == around, (state(), around)
     assert policies() == allowed, (policies(), allowed)
+
+
+def what_broke_is_mended():
+    wire("--prefix", "uploads/", "--apply")
+    url = SQS.get_queue_url(QueueName="brigade-thumbnail")["QueueUrl"]
+    theirs = {"Sid": "theirs", "Effect": "Deny", "Principal": "*", "Action": "sqs:PurgeQueue", "Resource": arn(url)}
+    SQS.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [theirs]})})
+    mended = wire("--prefix", "uploads/", "--apply")
+    assert mended["outcome"] == "applied" and mended["changes"] == 1, mended
+    sids = [statement["Sid"] for statement in policy(url)["Statement"]]
+    assert sids[0] == "theirs" and len(sids) == 2, sids
+    assert wire("--prefix", "uploads/", "--apply")["changes"] == 0
+    wire("--remove", "--topic", f"theirs-{RUN}", "--apply", code=1)
+    assert ids(configuration()) >= {"brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved"}, configuration()
+    wire("--remove", "--apply")
+    assert policy(url)["Statement"] == [theirs], policy(url)
 
 
 def overlaps_are_refused_in_s3s_words(queue):
@@ -214,6 +231,8 @@ def main():
     queue, topic = admitted_queue(f"theirs-{RUN}"), admitted_topic(f"theirs-{RUN}")
     survives_and_is_left_as_it_was(queue, topic)
     print("ok: rules of others survive, and removal leaves what was there")
+    what_broke_is_mended()
+    print("ok: a queue that lets the topic in no more is mended, and a removal from another topic is refused")
     overlaps_are_refused_in_s3s_words(queue)
     print("ok: overlaps are refused in S3's words")
     if not MOTO:

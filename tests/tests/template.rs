@@ -319,6 +319,18 @@ fn each_queue_has_dead_letters_that_outlive_it_and_a_parking_queue() {
     }
 }
 
+/// As `brigade wire` writes it.
+#[test]
+fn a_queue_lets_in_one_topic_of_ones_own_account() {
+    let policies = resources("AWS::SQS::QueuePolicy");
+    assert!(!policies.is_empty());
+    for (name, lines) in policies {
+        let says = |text: &str| lines.iter().filter(|line| line.trim().starts_with(text)).count();
+        let (senders, accounts) = (says("Principal:"), says("StringEquals: {\"aws:SourceAccount\": !Ref \"AWS::AccountId\"}"));
+        assert!(senders > 0 && senders == accounts && senders == says("ArnEquals: {\"aws:SourceArn\":"), "{name}");
+    }
+}
+
 #[test]
 fn each_function_pays_for_its_own_events_alone() {
     for (function, word, _) in workers() {

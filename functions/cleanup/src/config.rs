@@ -1,6 +1,6 @@
 //! The function's own variables.
 
-use brigade::config::{Common, Environment, Fallback, Mistakes, Place, Reader, Variable, parse_count, read};
+use brigade::config::{Common, Environment, Fallback, Mistakes, Place, Reader, Span, Variable, parse_count, read};
 use brigade::derived::Template;
 use brigade::worker::topic::parse_topic_arn;
 
@@ -117,12 +117,26 @@ impl Config {
         if let Some(problem) = self.state.as_ref().and_then(|state| state.refusal(input, "")) {
             reader.mistake("BRIGADE_STATE", problem);
         }
+        let among = |state: &&Place| self.templates.iter().find(|template| has_among(template, input, state));
+        if let Some((state, template)) = self.state.as_ref().and_then(|state| Some((state, among(&state)?))) {
+            let problem = format!(
+                "{state} lies among the derived objects of {template}: a sweep could take its own place for one of them; use \
+                 another bucket or prefix"
+            );
+            reader.mistake("BRIGADE_STATE", problem);
+        }
         if self.on_delete == OnDelete::Tag && self.noncurrent == Noncurrent::Delete {
             let problem = "delete goes with BRIGADE_ON_DELETE=delete; with tag, let the lifecycle rule that removes what is \
                            tagged remove noncurrent versions too";
             reader.mistake(NONCURRENT.name, problem);
         }
     }
+}
+
+/// Some derived object of the template's could lie below the place. Errs to the side of yes.
+fn has_among(template: &Template, input: &[Span], place: &Place) -> bool {
+    let meet = |root: String| root.starts_with(&place.prefix) || place.prefix.starts_with(&root);
+    place.bucket == *template.bucket() && input.iter().any(|span| meet(template.root(span.bucket())))
 }
 
 fn parse_templates(text: &str) -> Result<Vec<Template>, String> {
@@ -176,6 +190,21 @@ mod tests {
         assert_eq!(state("s3://state/brigade").unwrap().state.unwrap().to_string(), "s3://state/brigade/cleanup/v1/");
         let mistakes = state("s3://photos/uploads/state").unwrap_err();
         assert_eq!((mistakes.0.len(), mistakes.0[0].name.as_str()), (1, "BRIGADE_STATE"), "{mistakes}");
+    }
+
+    #[test]
+    fn the_state_lies_outside_of_the_derived_objects() {
+        for (place, refused) in [
+            ("s3://derived/thumbnails/photos", true),
+            ("s3://derived/thumbnails/photos/a/b", true),
+            ("s3://derived/thumbnails/other", false),
+            ("s3://derived/thumbnails", false),
+            ("s3://derived", false),
+        ] {
+            let read = read(&[INPUT, DERIVED, ("BRIGADE_STATE", place)]);
+            let mistakes = read.as_ref().err().map(|mistakes| mistakes.0[0].problem.contains("among the derived objects"));
+            assert_eq!(mistakes, refused.then_some(true), "{place}: {read:?}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use brigade::config::{Mode, Place, Span};
 use brigade::derived::{Request, Template, keep, sources};
 use brigade::event::{EventKind, ObjectEvent};
 use brigade::storage::{Encryption, Location, Store};
-use brigade::verdict::{Outcome, Verdict};
+use brigade::verdict::{Outcome, Reason, Verdict};
 use brigade::worker::{Topic, Worker};
 
 pub use config::{Config, Noncurrent, OnDelete, VARIABLES};
@@ -78,8 +78,13 @@ impl Cleanup {
             removed: Default::default(),
         };
         let request = Request { source, deadline: how.deadline, plan_only: how.plan_only };
-        let outcome = keep(self.store.as_ref(), &cleaning, request).await;
-        (outcome, cleaning.into_removed())
+        let Outcome { verdict, look_again, figures } = keep(self.store.as_ref(), &cleaning, request).await;
+        let verdict = match verdict {
+            // What can't be withdrawn or taken back before it is restored is left wrong, and that must not be forgotten.
+            Verdict::Skip(reason) if reason.code == "archived" => Verdict::Park(reason),
+            verdict => verdict,
+        };
+        (Outcome { verdict, look_again, figures }, cleaning.into_removed())
     }
 }
 
@@ -102,11 +107,16 @@ impl Worker for Cleanup {
         &self.input
     }
 
+    /// What was created or changed is the business of those who know `f`. To look at it here would find nothing made yet, and
+    /// announce what is announced already, for ever where nobody makes anything of it.
+    fn refuses(&self, kind: &EventKind) -> Option<Reason> {
+        let takes = kind.is_removed() || *kind == EventKind::batch_task();
+        (!takes).then(|| Reason::new("not-a-removal", kind.as_str()))
+    }
+
     async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {
-        // What was created or changed is the business of those who know `f`. To look at it here would find nothing made yet,
-        // and announce what is announced already, for ever where nobody makes anything of it.
-        if !event.kind.is_removed() && event.kind != EventKind::batch_task() {
-            return Verdict::skip("not-a-removal", event.kind.as_str()).into();
+        if let Some(reason) = self.refuses(&event.kind) {
+            return Verdict::Skip(reason).into();
         }
         if let Some(region) = &event.region {
             self.store.hint_region(&event.bucket, region);
@@ -121,6 +131,7 @@ impl Worker for Cleanup {
         let none = || Verdict::skip("not-mine", "outside of BRIGADE_INPUT").into();
         outcomes.into_iter().reduce(Outcome::and).unwrap_or_else(none)
     }
+
     /// The sweep, as much as fits into one invocation.
     async fn on_schedule(&self, deadline: Deadline) -> Outcome {
         self.sweep_on_schedule(deadline).await

@@ -8,11 +8,20 @@ use brigade::storage::{ErrorKind, Head, ListVersions, Location, Result as Stored
 
 /// Pages of versions of one source's derived objects: 10,000 versions. What is beyond comes with the next look or sweep.
 const MAX_PAGES: usize = 10;
+/// The id of the version that a write replaces where versioning is suspended.
+const NULL: &str = "null";
 
 /// Removes what has a delete marker on top, and the marker. Answers whether there was anything.
 ///
 /// Oldest first and the marker last: at no moment does an older version come to light again. A key of which one version is
-/// not the source's is left alone as a whole. `Err(Conflict)`: a derived object is back, so somebody is at work on it.
+/// not the source's is left alone as a whole, and so is one of markers alone, since a marker doesn't tell whose it is.
+/// `Err(Conflict)`: a derived object is back, so somebody is at work on it.
+///
+/// A removal by version id takes no condition that could tell a `null` version from another that has replaced it: S3 judges
+/// `If-Match` on the current version. Where versioning is suspended the marker on top is the `null` version, which the next PUT
+/// replaces: it stays, with nothing below it. A `null` version below a marker with an id is from before versioning. If
+/// versioning was suspended since, a PUT may have replaced it as it goes; then the source is back, which the loop's last look
+/// finds, and has the object made again.
 pub(crate) async fn clear(run: &mut Run<'_>, template: &Template, mark: &str) -> Stored<bool> {
     let mut changed = false;
     for (key, versions) in list(run, template).await? {
@@ -26,6 +35,9 @@ pub(crate) async fn clear(run: &mut Run<'_>, template: &Template, mark: &str) ->
             return Err(StoreError::new(ErrorKind::Conflict, "ListObjectVersions", &at, "DerivedIsBack", message));
         }
         for version in versions.iter().rev() {
+            if version.is_latest && version.version_id == NULL {
+                continue;
+            }
             run.remove_version(&at, &version.version_id).await?;
             changed = true;
         }
@@ -53,8 +65,9 @@ async fn list(run: &Run<'_>, template: &Template) -> Stored<BTreeMap<ObjectKey, 
     Ok(keys)
 }
 
-/// A delete marker carries no mark; it goes with the versions below it.
+/// A delete marker carries no mark; it goes with the versions below it, of which there is one at least.
 async fn all_are_own(run: &Run<'_>, at: &Location, versions: &[VersionEntry], mark: &str) -> Stored<bool> {
+    let mut own = false;
     for version in versions.iter().filter(|version| version.object.is_some()) {
         let head = Head { version_id: Some(version.version_id.clone()) };
         let owner = match run.store().head(at, head).await {
@@ -65,6 +78,7 @@ async fn all_are_own(run: &Run<'_>, at: &Location, versions: &[VersionEntry], ma
         if owner.as_deref() != Some(mark) {
             return Ok(false);
         }
+        own = true;
     }
-    Ok(true)
+    Ok(own)
 }

@@ -62,26 +62,43 @@ fn length(bytes: usize) -> io::Result<u32> {
     u32::try_from(bytes).map_err(|_| damaged("a length over 4 GiB"))
 }
 
+/// Why a bundle was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BundleError<E> {
+    /// It is none, or not all of one. Log objects before the damage were handed over.
+    #[error("not a readable bundle: {0}")]
+    Damaged(#[from] io::Error),
+    /// A newer version wrote it.
+    #[error("a bundle of format {0}; {VERSION} is the newest that is known here")]
+    Newer(u32),
+    /// What was called with a log object has failed.
+    #[error(transparent)]
+    Each(E),
+}
+
 /// Calls `each` with the place and the bytes of every log object, in their order. What `each` leaves unread is passed over.
 ///
 /// # Errors
 /// What is read is no bundle, or a newer one, or `each` has failed.
-pub(crate) fn read_bundle(bundle: &[u8], mut each: impl FnMut(&str, &mut dyn Read) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn read_bundle<E>(
+    bundle: &[u8],
+    mut each: impl FnMut(&str, &mut dyn Read) -> Result<(), E>,
+) -> Result<(), BundleError<E>> {
     let mut reader = Decoder::new(bundle)?;
     let header = bytes(&mut reader, HEADER_MAX)?.ok_or_else(|| damaged("no header"))?;
-    let header: Header = serde_json::from_slice(&header)?;
+    let header: Header = serde_json::from_slice(&header).map_err(|_| damaged("no header"))?;
     if header.v > VERSION {
-        return Err(damaged("written by a newer version"));
+        return Err(BundleError::Newer(header.v));
     }
     while let Some(place) = bytes(&mut reader, PLACE_MAX)? {
         let place = String::from_utf8(place).map_err(|_| damaged("a place that is not UTF-8"))?;
         let mut length = [0; 8];
         reader.read_exact(&mut length)?;
         let mut body = (&mut reader).take(u64::from_le_bytes(length));
-        each(&place, &mut body)?;
+        each(&place, &mut body).map_err(BundleError::Each)?;
         io::copy(&mut body, &mut io::sink())?;
         if body.limit() > 0 {
-            return Err(damaged("cut off"));
+            return Err(damaged("cut off").into());
         }
     }
     Ok(())
@@ -104,7 +121,7 @@ fn bytes(reader: &mut impl Read, max: u32) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn damaged(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("not a readable bundle: {what}"))
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 #[cfg(test)]
@@ -114,7 +131,7 @@ mod tests {
     /// A bundle as version 1 wrote it, with the log object `logs/a` of the bytes `one\n`.
     const VERSION_1: &[u8] = include_bytes!("../tests/fixtures/bundle-v1.zst");
 
-    fn read(bundle: &[u8]) -> io::Result<Vec<(String, Vec<u8>)>> {
+    fn read(bundle: &[u8]) -> Result<Vec<(String, Vec<u8>)>, BundleError<io::Error>> {
         let mut found = Vec::new();
         read_bundle(bundle, |place, body| {
             let mut bytes = Vec::new();
@@ -147,7 +164,7 @@ mod tests {
         let mut places = Vec::new();
         read_bundle(&bundle(&[("a", b"long"), ("b", b"")]), |place, _| {
             places.push(place.to_owned());
-            Ok(())
+            Ok::<_, io::Error>(())
         })
         .unwrap();
         assert_eq!(places, ["a", "b"]);
@@ -156,6 +173,14 @@ mod tests {
     #[test]
     fn what_version_1_wrote_is_read() {
         assert_eq!(read(VERSION_1).unwrap(), [("logs/a".to_owned(), b"one\n".to_vec())]);
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_not_taken_for_damage() {
+        let header = br#"{"v":2}"#;
+        let text = [(header.len() as u32).to_le_bytes().as_slice(), header].concat();
+        let error = read(&zstd::encode_all(text.as_slice(), 1).unwrap()).unwrap_err();
+        assert!(matches!(error, BundleError::Newer(2)), "{error}");
     }
 
     #[test]

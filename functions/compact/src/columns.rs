@@ -1,7 +1,8 @@
 //! Which columns a table has: all of them, or some dropped or hashed.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::record::{FIELDS, Field, Kind};
@@ -18,8 +19,9 @@ pub enum Treatment {
     Hash,
 }
 
-/// A treatment for every field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A treatment for every field. It is shown, and stored, as `BRIGADE_COLUMNS` spells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Columns([Treatment; FIELDS.len()]);
 
 impl Default for Columns {
@@ -64,6 +66,37 @@ impl Columns {
     }
 }
 
+impl fmt::Display for Columns {
+    /// In the order of the line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = FIELDS.iter().zip(self.0).filter_map(|(field, treatment)| match treatment {
+            Treatment::Keep => None,
+            Treatment::Drop => Some(('-', field.name)),
+            Treatment::Hash => Some(('#', field.name)),
+        });
+        let mut separator = "";
+        for (sign, name) in named {
+            write!(f, "{separator}{sign}{name}")?;
+            separator = ",";
+        }
+        if separator.is_empty() { f.write_str("all") } else { Ok(()) }
+    }
+}
+
+impl From<Columns> for String {
+    fn from(columns: Columns) -> Self {
+        columns.to_string()
+    }
+}
+
+impl TryFrom<String> for Columns {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
 /// Writes the hash of a value, 32 hexadecimal digits.
 pub(crate) fn hash(value: &[u8], out: &mut String) {
     out.clear();
@@ -85,6 +118,11 @@ mod tests {
         assert!(stored.contains(&("remoteip", Treatment::Hash)) && stored.contains(&("key", Treatment::Keep)));
         assert!(!stored.iter().any(|(name, _)| *name == "hostid"));
         assert_eq!(Columns::parse("all").unwrap(), Columns::default());
+        for (text, shown) in [("all", "all"), ("-hostid, #remoteip", "#remoteip,-hostid"), ("-key", "-key")] {
+            let columns = Columns::parse(text).unwrap();
+            assert_eq!(columns.to_string(), shown);
+            assert_eq!(Columns::parse(shown).unwrap(), columns);
+        }
     }
 
     #[test]

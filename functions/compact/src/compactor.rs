@@ -38,9 +38,12 @@ pub struct Settings {
     pub memory: usize,
     /// Partitions that are open at once; beyond, the one that was used the longest ago is closed.
     pub partitions: usize,
-    /// A partition is one part, whatever its size and its records' order: it is closed with the batch, and neither
-    /// `file_size` nor `partitions` counts. A part of several row groups is then sorted within each of them alone.
+    /// A partition is one part, whatever its size and its records' order: all its rows wait until the batch ends, and are then
+    /// sorted; neither `file_size` nor `partitions` counts. Where `memory` is not enough for that, the part gets a row group
+    /// before its end, is sorted within each of them alone, and does not say that it is sorted.
     pub whole: bool,
+    /// Bytes of the rows of one row group, of those that are made of a whole part.
+    pub row_group: usize,
     /// Level of ZSTD.
     pub level: i32,
 }
@@ -55,6 +58,7 @@ impl Default for Settings {
             memory: 48 << 20,
             partitions: 64,
             whole: false,
+            row_group: 48 << 20,
             level: 3,
         }
     }
@@ -305,7 +309,16 @@ impl<S: Sink> Compactor<S> {
     }
 
     fn close(&mut self, mut open: Open<S::File>) -> Result<(), CompactError> {
-        self.flush(&mut open, true)?;
+        // Who has no file yet has all the rows of the part.
+        if self.settings.whole && open.file.is_none() && open.rows.size() > self.settings.row_group {
+            let all = mem::replace(&mut open.rows, Records::new(&self.settings.columns));
+            for rows in all.in_order(self.settings.row_group) {
+                open.rows = rows;
+                self.flush(&mut open, true)?;
+            }
+        } else {
+            self.flush(&mut open, true)?;
+        }
         self.close_file(&mut open)
     }
 

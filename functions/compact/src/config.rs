@@ -7,6 +7,8 @@ use crate::columns::Columns;
 use crate::partition::Interval;
 use crate::places::Places;
 use crate::protocol::claim::Limits;
+use crate::protocol::way::Way;
+use crate::room;
 use crate::run::{After, Flush};
 
 const OUTPUT: Variable = Variable {
@@ -52,12 +54,6 @@ pub const COLUMNS: Variable = Variable {
 /// The function's own variables; [`brigade::config::COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[OUTPUT, FLUSH, PARTITION, FILE_SIZE, RAW, COLUMNS];
 
-/// What the process itself needs: code, clients, buffers, the writer's dictionaries.
-const PROCESS: u64 = 96 << 20;
-/// The least that is left for log objects in flight.
-const LEAST: u64 = 16 << 20;
-/// Text that makes one byte of Parquet, cautiously: it is about six.
-const TEXT_RATIO: u64 = 5;
 /// Log objects of one batch: what a message batch of 6 MB can name.
 const LOGS: usize = 10_000;
 /// Bundles of one batch.
@@ -118,20 +114,35 @@ impl Config {
         })
     }
 
-    /// The bound on what log objects in flight hold together. A quarter is for the parts, which are made in memory.
+    /// How lines are published now.
+    pub fn way(&self) -> Way {
+        let table = self.places.table().to_string();
+        Way::Published { table, partition: self.interval, columns: self.columns.clone() }
+    }
+
+    /// The bound on what log objects in flight hold together.
     pub fn memory(&self) -> Memory {
-        let free = self.common.memory.saturating_sub(PROCESS).saturating_sub(self.file_size);
-        Memory::new((free / 2).max(LEAST))
+        Memory::new(room::shares(self.common.memory).0)
     }
 
-    /// As many log objects as make one part of the size that is asked for.
+    /// The bound on what batches in the making hold together.
+    pub fn batches(&self) -> Memory {
+        Memory::new(room::shares(self.common.memory).1)
+    }
+
+    /// As many log objects as make one part of the size that is asked for, if the memory allows for it.
     pub fn batch_of_logs(&self) -> Limits {
-        Limits { bytes: self.file_size.saturating_mul(TEXT_RATIO), inputs: LOGS }
+        Limits { bytes: self.text(), inputs: LOGS }
     }
 
-    /// As many bundles as do: ZSTD's text is a third larger than its Parquet.
+    /// As many bundles as do.
     pub fn batch_of_bundles(&self) -> Limits {
-        Limits { bytes: self.file_size.saturating_add(self.file_size / 3), inputs: BUNDLES }
+        Limits { bytes: self.text() / room::TEXT_OF_BUNDLE, inputs: BUNDLES }
+    }
+
+    fn text(&self) -> u64 {
+        let asked = self.file_size.saturating_mul(room::TEXT_OF_PARQUET);
+        asked.min(room::largest(room::shares(self.common.memory).1))
     }
 }
 
@@ -167,7 +178,7 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!((config.flush, config.after, config.interval), (Flush::Arrival, After::Keep, Interval::Day));
         assert_eq!(config.file_size, 128_000_000);
-        assert_eq!(config.batch_of_logs().bytes, 640_000_000);
+        assert_eq!(config.batch_of_logs().bytes, 577_136_228, "what 1 GB of memory allows for");
     }
 
     #[test]

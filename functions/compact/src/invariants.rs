@@ -36,10 +36,11 @@ pub fn rejects_of(part: Bytes) -> Parquet<Vec<String>> {
 /// It is no bundle.
 pub fn logs_of(bundle: &[u8]) -> io::Result<Vec<String>> {
     let mut logs = Vec::new();
-    read_bundle(bundle, |place, _| {
+    let read = read_bundle(bundle, |place, _| -> io::Result<()> {
         logs.push(place.to_owned());
         Ok(())
-    })?;
+    });
+    read.map_err(io::Error::other)?;
     Ok(logs)
 }
 

@@ -41,6 +41,7 @@ mod places;
 mod product;
 pub mod protocol;
 pub mod record;
+mod room;
 mod run;
 pub mod samples;
 pub mod source;

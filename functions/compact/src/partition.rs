@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use brigade::config::choice;
+use serde::{Deserialize, Serialize};
 
 use crate::record::{Day, Record, Text, hour};
 use crate::source::Origin;
 
 /// How long a partition is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Interval {
     /// `dt=2026-11-22/`
     #[default]

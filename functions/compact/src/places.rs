@@ -20,9 +20,17 @@ pub struct Places {
 impl Places {
     /// The table at `output` (a slash at its end is added where there is none), and the function's part of `state`.
     pub fn new(output: &Place, state: &Place) -> Self {
-        let root = output.prefix.trim_end_matches('/');
-        let below = |prefix: String| Place { bucket: output.bucket.clone(), prefix };
-        Self { table: below(format!("{root}/")), rejects: below(format!("{root}_rejects/")), state: state.folder(STATE) }
+        Self { table: beside(output, "/"), rejects: beside(output, "_rejects/"), state: state.folder(STATE) }
+    }
+
+    /// The same state, and the table at `output`.
+    pub(crate) fn with_table(&self, output: &Place) -> Self {
+        Self { table: beside(output, "/"), rejects: beside(output, "_rejects/"), state: self.state.clone() }
+    }
+
+    /// The table's place, with a slash at its end.
+    pub(crate) fn table(&self) -> &Place {
+        &self.table
     }
 
     /// Why these places can't be: one of them could trigger the function, or lies in the table.
@@ -97,6 +105,10 @@ impl Places {
     }
 }
 
+fn beside(output: &Place, tail: &str) -> Place {
+    Place { bucket: output.bucket.clone(), prefix: format!("{}{tail}", output.prefix.trim_end_matches('/')) }
+}
+
 #[cfg(test)]
 mod tests {
     use brigade::config::parse_spans;
@@ -118,6 +130,8 @@ mod tests {
         ] {
             assert_eq!(place.unwrap().to_string(), expected);
         }
+        let moved = places.with_table(&Place::parse(&places.table().to_string()).unwrap());
+        assert_eq!(moved, places, "a table is found again by its place");
         let at = |bucket: &str, stem: &str| places.shard(&BucketName::new(bucket), stem).unwrap();
         assert!(at("logs", "s-").key.as_str().starts_with(&places.shards()));
         assert_ne!(at("a", "bc"), at("ab", "c"), "bucket and stem are kept apart");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use brigade::budget::Deadline;
 use brigade::config::{Mode, Span};
-use brigade::event::{BucketName, ObjectEvent};
+use brigade::event::ObjectEvent;
 use brigade::ledger::{Documents, Seen};
 use brigade::storage::{Nonces, Store};
 use brigade::verdict::{Outcome, Verdict, worst};
@@ -17,13 +17,14 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::places::Places;
-use crate::product::{Collect, Parts, Product};
+use crate::product::Products;
 use crate::protocol::claim::Limits;
 use crate::protocol::inputs::{Group, Named, named};
 use crate::protocol::shard::Shard;
+use crate::protocol::way::Way;
 use crate::run::{After, Ends, Engine, Flush, Pass, window};
 
-/// Shards that are worked on at once: each has a batch in flight.
+/// Shards that are worked on at once: each has a batch in flight, if all of them fit into the memory together.
 const SHARDS_AT_ONCE: usize = 4;
 /// A ledger document holds the names of all log objects of its source and hour: 320,000 of them in this many bytes.
 const DOCUMENT_BYTES: u64 = 8 << 20;
@@ -32,7 +33,9 @@ const DOCUMENT_BYTES: u64 = 8 << 20;
 pub struct Compact {
     engine: Engine,
     places: Places,
-    parts: Parts,
+    products: Products,
+    /// What is published now is published so.
+    way: Way,
     input: Vec<Span>,
     flush: Flush,
     after: After,
@@ -53,6 +56,7 @@ impl Compact {
             store,
             documents,
             memory: config.memory(),
+            batches: config.batches(),
             fetches: config.common.concurrency,
             encryption: config.common.encryption.clone(),
             pace: Pace::new(),
@@ -62,7 +66,8 @@ impl Compact {
         Self {
             engine,
             places: config.places.clone(),
-            parts: Parts::new(config),
+            products: Products::new(config.places.clone()),
+            way: config.way(),
             input: config.common.input.clone(),
             flush: config.flush,
             after: config.after,
@@ -82,13 +87,9 @@ impl Compact {
             let seen = self.engine.documents.read(&document).await;
             return seen.map_or_else(|error| every(group, &error.verdict()), |seen| planned(group, &seen));
         }
-        let collect;
-        let product: &dyn Product = match window(self.flush, &group.hour) {
-            None => &self.parts,
-            Some(window) => {
-                collect = Collect { places: self.places.clone(), window: window.to_owned() };
-                &collect
-            }
+        let way = match window(self.flush, &group.hour) {
+            None => self.way.clone(),
+            Some(window) => Way::Collected { window: window.to_owned() },
         };
         let pass = Pass {
             engine: &self.engine,
@@ -96,7 +97,9 @@ impl Compact {
             bucket: &group.bucket,
             stem: &group.stem,
             limits: self.of_logs,
-            product,
+            swell: 1,
+            way,
+            products: &self.products,
             after: self.after,
             deadline,
         };
@@ -105,7 +108,7 @@ impl Compact {
 
     /// Publishes what is collected for windows that have closed, whatever the way of flushing is by now.
     async fn publish(&self, deadline: Deadline) -> Outcome {
-        let published = self.engine.publish_closed(&self.places, &self.parts, self.of_bundles, deadline).await;
+        let published = self.engine.publish_closed(&self.places, &self.products, &self.way, self.of_bundles, deadline).await;
         published.unwrap_or_else(Outcome::from)
     }
 }
@@ -190,9 +193,9 @@ fn planned(group: &Group, seen: &Seen<Shard>) -> Ends {
 
 impl Engine {
     /// Says once in a process's life that a bucket's log lies in the bucket itself.
-    pub(crate) fn warn_of_itself(&self, bucket: &BucketName) {
+    pub(crate) fn warn_of_itself(&self, bucket: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.insert(bucket.to_string()) {
+        if warned.insert(bucket.to_owned()) {
             let message = format!(
                 "bucket {bucket} logs into itself: each log object that is read makes another one, for ever; \
                  turn its logging off, or log into another bucket"

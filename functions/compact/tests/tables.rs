@@ -115,6 +115,46 @@ fn every_record_comes_back_with_every_field_whatever_the_memory() {
     }
 }
 
+/// How many row groups a part has, and whether each says that it is sorted.
+fn row_groups(bytes: &[u8]) -> (usize, bool) {
+    let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes)).unwrap();
+    let groups = reader.metadata().row_groups();
+    (groups.len(), groups.iter().all(|group| group.sorting_columns().is_some_and(|columns| !columns.is_empty())))
+}
+
+#[test]
+fn a_part_of_several_row_groups_is_sorted_from_its_beginning_to_its_end() {
+    // Log objects of the same hours; the second one begins before the first one ends.
+    let logs = [1, 2, 3].map(|seed| samples(Traffic { seed, malformed: 0, rate: 1.0, ..Traffic::default() }, 4_000));
+    let sources: Vec<(&str, &[u8])> =
+        ["C", "A", "B"].into_iter().zip(&logs).map(|(name, (text, ..))| (name, text.as_bytes())).collect();
+    let truth = sorted(logs.iter().flat_map(|(_, truth, _)| truth.clone()).collect());
+    let whole = Settings { whole: true, row_group: 256 << 10, ..Settings::default() };
+    let cut = Settings { memory: 512 << 10, ..Settings::default() };
+    for (settings, sources) in [(&whole, &sources[..]), (&cut, &sources[..1])] {
+        let (_, parts) = compact(settings, sources);
+        let found = read_back(&parts);
+        let most = records(&parts).map(|(_, bytes)| row_groups(bytes).0).max().unwrap();
+        assert!(most >= 3, "{most} row groups");
+        assert!(records(&parts).all(|(_, bytes)| row_groups(bytes).1), "readers are told");
+        if settings.whole {
+            assert_eq!(sorted(found), truth);
+            let folders: Vec<&String> = records(&parts).map(|(part, _)| &part.name.folder).collect();
+            assert!(folders.is_sorted_by(|a, b| a != b), "one part each: {folders:?}");
+        }
+    }
+}
+
+#[test]
+fn a_whole_part_that_does_not_fit_the_memory_does_not_say_that_it_is_sorted() {
+    let (text, truth, _) = samples(Traffic { malformed: 0, rate: 1.0, ..Traffic::default() }, 4_000);
+    let settings = Settings { whole: true, memory: 256 << 10, ..Settings::default() };
+    let (_, parts) = compact(&settings, &[("A", text.as_bytes()), ("B", text.as_bytes())]);
+    let found: Vec<Shown> = records(&parts).flat_map(|(_, bytes)| rows(bytes)).map(|row| shown(&row)).collect();
+    assert_eq!(sorted(found), sorted([truth.clone(), truth].concat()));
+    assert!(records(&parts).any(|(_, bytes)| matches!(row_groups(bytes), (3.., false))));
+}
+
 #[test]
 fn the_same_batch_twice_gives_the_same_bytes() {
     let (text, ..) = samples(Traffic { malformed: 100, ..Traffic::default() }, 5_000);

@@ -17,7 +17,8 @@ use crate::{live, print};
 /// List derived objects whose source is gone, or remove them.
 ///
 /// Lists the place and the sources side by side, in constant memory, and looks at each source that is not there once more:
-/// without --apply it prints what would go, with --apply it removes that. Above --max-deletes nothing is removed. The
+/// without --apply it prints what would go, with --apply it removes that. Above --max-deletes nothing is removed, nor where
+/// some of it could not be looked at and it may be too much. The
 /// function's variables are read from the environment, as `brigade config cleanup` lists them; --input and --output set
 /// two of them. A sweep may be broken off at any moment and run again. The exit code is 0 if nothing is without its source, or
 /// all of it is gone now; 1 if something was found, refused or left.
@@ -158,6 +159,7 @@ impl Watch for View {
         }
         let what = match stage {
             Stage::Count => "counting",
+            Stage::Check => "checking, since it is more than may go",
             Stage::Clean => "sweeping",
         };
         eprint!("\r\x1b[K{what}: {looked} derived objects, {orphaned} without a source");

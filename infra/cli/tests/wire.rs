@@ -227,6 +227,63 @@ async fn what_the_queue_cannot_take_is_in_its_dead_letter_queue() {
     world.cloud.shutdown().await;
 }
 
+/// The queue was made anew, as by a stack that replaces it, or its policy was replaced.
+#[tokio::test]
+async fn what_was_wired_and_broke_is_seen_and_mended() {
+    let world = World::new().await;
+    world.told(&["--to", BOTH, "--apply"]).await;
+    let redrive = world.cloud.queues().attributes(QUEUE).unwrap().get("RedrivePolicy").unwrap().clone();
+    let anew = || {
+        world.cloud.queues().delete_queue(QUEUE).unwrap();
+        world.cloud.queues().create(QUEUE, &BTreeMap::from([("RedrivePolicy".to_owned(), redrive.clone())])).unwrap();
+    };
+    let reset = || {
+        world.cloud.queues().set_attributes(QUEUE, &BTreeMap::from([("Policy".to_owned(), String::new())])).unwrap();
+    };
+    for break_it in [&anew as &dyn Fn(), &reset] {
+        break_it();
+        let (document, code) = world.told(&["--to", BOTH, "--apply"]).await;
+        assert_eq!((&document["outcome"], &document["changes"], code), (&"applied".into(), &1.into(), 0), "{document}");
+        assert_eq!(document["rivals"], 0, "{document}");
+        let policy = world.cloud.queues().attributes(QUEUE).unwrap().get("Policy").unwrap().clone();
+        assert!(policy.contains("BrigadeWire") && policy.contains("photos-changes"), "{policy}");
+    }
+    reset();
+    let (document, _) = world.told(&["--to", BOTH, "--remove", "--apply"]).await;
+    assert_eq!(document["outcome"], "applied", "{document}");
+    assert!(world.state().subscriptions.is_empty() && world.state().rules.is_empty());
+    world.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_removal_that_names_another_topic_changes_nothing() {
+    let world = World::new().await;
+    world.told(&["--to", BOTH, "--apply"]).await;
+    let before = world.state();
+    for topic in ["their-events", "photo-changes"] {
+        let (document, code) = world.told(&["--to", "thumbnail", "--remove", "--topic", topic, "--apply"]).await;
+        assert_eq!((&document["outcome"], code), (&"refused".into(), 1), "{document}");
+        let message = document["refusals"][0]["message"].as_str().unwrap();
+        assert!(message.contains("--topic arn:aws:sns:us-east-1:000000000000:photos-changes"), "{message}");
+        assert_eq!(world.state(), before);
+    }
+    world.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_killed_calls_queue_goes_with_the_next_call() {
+    let world = World::new().await;
+    let left = "brigade-wire-probe-1700000000-00000000000000ff";
+    world.cloud.queues().create(left, &BTreeMap::new()).unwrap();
+    let (planned, _) = world.told(&["--to", "thumbnail"]).await;
+    assert!(planned["lines"].to_string().contains(left), "{planned}");
+    let (document, _) = world.told(&["--to", "thumbnail", "--apply"]).await;
+    assert_eq!(document["outcome"], "applied", "{document}");
+    assert!(document["done"].to_string().contains(left), "{document}");
+    assert!(world.cloud.queues().list("brigade-wire-probe-").is_empty());
+    world.cloud.shutdown().await;
+}
+
 #[tokio::test]
 async fn an_overlap_is_refused_in_s3s_words_with_what_solves_it() {
     let world = World::new().await;

@@ -16,7 +16,7 @@ use crate::notification::{Announcement, Notification, Owner};
 use crate::plan::{Direction, MADE_FOR, Plan, Refusal, Seen, Step, Topic, Wish, plan};
 use crate::policy::{Policy, queue_sid, queue_statement, topic_sid, topic_statement};
 use crate::ports::{Check, CloudError, Kind, Messaging, Notifications};
-use crate::probe::Probe;
+use crate::probe::{self, Probe};
 use crate::subscription::Subscription;
 
 /// How often a document is written anew because somebody else has written it meanwhile.
@@ -54,7 +54,8 @@ pub struct Report {
     pub done: Vec<Step>,
     /// The test event.
     pub test_event: TestEvent,
-    /// How often somebody else had written in between.
+    /// How often the bucket's configuration was found to be one that this call had neither read before nor written: somebody
+    /// else has written in between.
     pub rivals: usize,
     /// As it is now.
     pub plan: Plan,
@@ -82,28 +83,60 @@ pub enum Why {
     Contended,
 }
 
-/// Reads everything that the plan looks at.
+/// Reads everything that the plan looks at. What somebody else's is and may not be looked at, or has just ended, is left out.
 pub async fn read<C: Notifications + Messaging>(cloud: &C, wish: &Wish) -> Result<Seen, CloudError> {
     let notification = cloud.notification(&wish.bucket, &wish.topic.account).await?;
-    let topic = cloud.topic(&wish.topic).await?;
+    let mut topic = cloud.topic(&wish.topic).await?;
+    if let Some(topic) = &mut topic {
+        topic.subscriptions = subscriptions(cloud, wish, std::mem::take(&mut topic.subscriptions)).await?;
+    }
     let mut arns: BTreeSet<Arn> = wish.functions.iter().map(|function| function.queue.clone()).collect();
     arns.extend(topic.iter().flat_map(subscribed_queues).filter(|queue| beside(queue, wish)));
     let mut seen = Seen { notification, topic, ..Seen::default() };
-    see(cloud, &mut seen, arns).await?;
+    see(cloud, wish, &mut seen, arns).await?;
     // SQS and SNS take only dead-letter queues of the same account and region.
     let targets = seen.topic.iter().flat_map(|topic| &topic.subscriptions).filter_map(Subscription::dead_letters);
     let of_queues = seen.queues.values().filter_map(|queue| queue.dead_letters.clone());
     let targets: BTreeSet<Arn> = targets.chain(of_queues).filter(|arn| beside(arn, wish)).collect();
-    see(cloud, &mut seen, targets).await?;
+    see(cloud, wish, &mut seen, targets).await?;
+    let listed = match cloud.queues(probe::NAME).await {
+        Err(error) if error.kind == Kind::Denied => Vec::new(),
+        listed => listed?,
+    };
+    let subscribed = seen.topic.iter().flat_map(subscribed_queues).filter(|queue| beside(queue, wish)).map(|queue| queue.name);
+    seen.probes = listed.into_iter().chain(subscribed).filter(|name| name.starts_with(probe::NAME)).collect();
     Ok(seen)
 }
 
-async fn see(cloud: &dyn Messaging, seen: &mut Seen, arns: BTreeSet<Arn>) -> Result<(), CloudError> {
-    for arn in arns {
-        if !seen.queues.contains_key(&arn.to_string())
-            && let Some(queue) = cloud.queue(&arn.name).await?
-        {
-            seen.queues.insert(arn.to_string(), queue);
+/// With their attributes. Those of another account's subscription are told to nobody but its owner.
+async fn subscriptions(cloud: &dyn Messaging, wish: &Wish, listed: Vec<Subscription>) -> Result<Vec<Subscription>, CloudError> {
+    let mut found = Vec::with_capacity(listed.len());
+    for mut subscription in listed {
+        // One that waits for its confirmation has no ARN yet.
+        if subscription.protocol == "sqs" && subscription.arn.starts_with("arn:") {
+            let is_ours = wish.functions.iter().any(|function| function.queue.to_string() == subscription.endpoint);
+            match cloud.subscription(&subscription.arn).await {
+                Ok(Some(attributes)) => subscription.attributes = attributes,
+                Ok(None) => continue,
+                Err(error) if error.kind == Kind::Denied && !is_ours => {}
+                Err(error) => return Err(error),
+            }
+        }
+        found.push(subscription);
+    }
+    Ok(found)
+}
+
+async fn see(cloud: &dyn Messaging, wish: &Wish, seen: &mut Seen, arns: BTreeSet<Arn>) -> Result<(), CloudError> {
+    for arn in arns.into_iter().filter(|arn| !probe::is_probe(&arn.to_string())) {
+        if seen.queues.contains_key(&arn.to_string()) {
+            continue;
+        }
+        match cloud.queue(&arn.name).await {
+            Ok(Some(queue)) => drop(seen.queues.insert(arn.to_string(), queue)),
+            Ok(None) => {}
+            Err(error) if error.kind == Kind::Denied && !wish.functions.iter().any(|function| function.queue == arn) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -123,18 +156,20 @@ fn subscribed_queues(topic: &Topic) -> impl Iterator<Item = Arn> + '_ {
 /// # Errors
 /// What was done by then, what was not, and why.
 pub async fn apply<C: Notifications + Messaging>(cloud: &C, wish: &Wish, patience: Patience) -> Result<Report, Stopped> {
-    let mut run = Run { cloud, wish, patience, done: Vec::new(), test_event: TestEvent::None };
+    let (done, gone, history) = (Vec::new(), BTreeSet::new(), History::default());
+    let mut run = Run { cloud, wish, patience, done, test_event: TestEvent::None, gone, history };
     let mut looked_twice = false;
     for round in 0..=ROUNDS {
-        let seen = read(cloud, wish).await.map_err(|error| run.stopped(Vec::new(), Why::Failed(error)))?;
+        let mut seen = read(cloud, wish).await.map_err(|error| run.stopped(Vec::new(), Why::Failed(error)))?;
+        run.history.read(&seen.notification);
+        // A queue that was deleted may be listed for another minute.
+        seen.probes.retain(|name| !run.gone.contains(name));
         let plan = plan(&seen, wish);
         if !plan.refusals.is_empty() {
             return Err(run.stopped(plan.steps.clone(), Why::Refused(plan)));
         }
         if plan.steps.is_empty() && (run.done.is_empty() || looked_twice) {
-            // Undisturbed it takes three: one that writes and two that find nothing to do.
-            let rivals = round.saturating_sub(2);
-            return Ok(Report { done: run.done, test_event: run.test_event, rivals, plan });
+            return Ok(Report { done: run.done, test_event: run.test_event, rivals: run.history.rivals, plan });
         }
         if plan.steps.is_empty() {
             tokio::time::sleep(patience.settle).await;
@@ -160,6 +195,30 @@ struct Run<'a, C> {
     patience: Patience,
     done: Vec<Step>,
     test_event: TestEvent,
+    /// Queues for test events that are deleted.
+    gone: BTreeSet<String>,
+    history: History,
+}
+
+/// The states of the bucket's configuration that this call knows.
+#[derive(Default)]
+struct History {
+    known: Vec<Notification>,
+    rivals: usize,
+}
+
+impl History {
+    /// A reading. One that is older than a writing, as S3 may give it, is no rival's.
+    fn read(&mut self, now: &Notification) {
+        if !self.known.iter().any(|known| known.same(now)) {
+            self.rivals += usize::from(!self.known.is_empty());
+            self.known.push(now.clone());
+        }
+    }
+
+    fn written(&mut self, whole: &Notification) {
+        self.known.push(whole.clone());
+    }
 }
 
 impl<C: Notifications + Messaging> Run<'_, C> {
@@ -191,6 +250,13 @@ impl<C: Notifications + Messaging> Run<'_, C> {
             Step::ChangeSubscription(arn, attributes) => cloud.set_subscription(arn, attributes).await,
             Step::Unsubscribe(arn) => cloud.unsubscribe(arn).await,
             Step::DeleteTopic => cloud.delete_topic(&wish.topic).await,
+            Step::DeleteProbe(name) => {
+                self.gone.insert(name.clone());
+                match cloud.queue(name).await {
+                    Ok(Some(queue)) => cloud.delete_queue(&queue.url).await,
+                    found => found.map(drop),
+                }
+            }
             Step::Announce(wanted) => return self.announce(wanted.as_ref()).await,
         };
         done.map_err(Why::Failed)
@@ -236,15 +302,17 @@ impl<C: Notifications + Messaging> Run<'_, C> {
         let place = Place { bucket: &self.wish.bucket, account: &self.wish.topic.account, owner: &self.wish.owner };
         let manner = Manner { check: self.patience.check, pause: self.patience.settle };
         if self.wish.direction == Direction::Remove {
-            return merge_notification(self.cloud, place, wanted.map_or(Become::Nothing, Become::Exactly), manner).await;
+            let (topic, nothing) = (self.wish.topic.to_string(), BTreeSet::new());
+            let families = wanted.map_or(&nothing, |wanted| &wanted.families);
+            return merge(self.cloud, place, Become::Keeping(&topic, families), manner, &mut self.history).await.map(drop);
         }
         let joined = wanted.map_or(Become::Nothing, Become::Joined);
         let probe = Probe::lay(self.cloud, self.wish, self.patience.nonce).await.map_err(Why::Failed)?;
         // The subscription may not be in effect yet, and the event is sent once.
         tokio::time::sleep(self.patience.settle).await;
-        let written = merge_notification(self.cloud, place, joined, manner).await;
+        let written = merge(self.cloud, place, joined, manner, &mut self.history).await;
         let arrived = match written {
-            Ok(()) => self.await_test_event(&probe).await.map_err(Why::Failed),
+            Ok(_) => self.await_test_event(&probe).await.map_err(Why::Failed),
             Err(why) => Err(why),
         };
         // The probe goes whatever became of the rest; the first reason is the one that is told.
@@ -293,12 +361,15 @@ pub enum Become<'a> {
     Nothing,
     /// These, and no others.
     Exactly(&'a Announcement),
+    /// Of those that go to this topic only these families', as they are at the moment of the writing.
+    Keeping(&'a str, &'a BTreeSet<String>),
     /// These, beside what the owner's rules announce at the moment of the writing: another call may have written them since
     /// this one was planned.
     Joined(&'a Announcement),
 }
 
-/// Reads the bucket's configuration, merges the own rules into it, writes it if that changes anything, and reads again.
+/// Reads the bucket's configuration, merges the own rules into it, writes it if that changes anything, and reads again. Tells
+/// what it has become.
 ///
 /// # Errors
 /// S3 would refuse the merged configuration, a request failed, or others keep writing.
@@ -307,19 +378,33 @@ pub async fn merge_notification(
     place: Place<'_>,
     own: Become<'_>,
     manner: Manner,
-) -> Result<(), Why> {
+) -> Result<Notification, Why> {
+    merge(cloud, place, own, manner, &mut History::default()).await
+}
+
+async fn merge(
+    cloud: &dyn Notifications,
+    place: Place<'_>,
+    own: Become<'_>,
+    manner: Manner,
+    history: &mut History,
+) -> Result<Notification, Why> {
     let mut why = Why::Contended;
     for round in 0..ROUNDS {
         if round > 1 {
             tokio::time::sleep(manner.pause).await;
         }
         let now = cloud.notification(place.bucket, place.account).await.map_err(Why::Failed)?;
+        history.read(&now);
         let merged = merged(&now, place.owner, own)?;
         if merged.same(&now) {
-            return Ok(());
+            return Ok(now);
         }
         match cloud.put_notification(place.bucket, place.account, &merged, manner.check).await {
-            Ok(()) => why = Why::Contended,
+            Ok(()) => {
+                history.written(&merged);
+                why = Why::Contended;
+            }
             // The policy that lets S3 in may have been written a moment ago.
             Err(error) if error.is_about_destinations() => why = Why::Failed(error),
             Err(error) => return Err(Why::Failed(error)),
@@ -331,6 +416,7 @@ pub async fn merge_notification(
 fn merged(now: &Notification, owner: &Owner, own: Become<'_>) -> Result<Notification, Why> {
     let merged = match own {
         Become::Nothing => Ok(now.without(owner)),
+        Become::Keeping(topic, families) => Ok(now.keeping(owner, topic, families)),
         Become::Exactly(wanted) => now.with(owner, wanted),
         Become::Joined(wanted) => now.joined_by(owner, wanted),
     };

@@ -6,11 +6,13 @@
 //! merges, writes and reads again, through the [`ports`]. The same rules serve the command `brigade wire` and the custom
 //! resource of CloudFormation ([`stack`]).
 
+pub mod admission;
 pub mod apply;
 pub mod arn;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod notification;
+mod owner;
 pub mod plan;
 pub mod policy;
 pub mod ports;

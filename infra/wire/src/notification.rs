@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use brigade::hex;
 use brigade::notification::{ConfigurationError, Destination, Draft, Filter, MAX_RULES, conflict, pattern_of_family};
-use sha2::{Digest, Sha256};
+
+pub use crate::owner::Owner;
+use crate::owner::Owners;
 
 /// A bucket's whole configuration, as S3 tells it: a PUT replaces all of it. Event names that this version does not know are
 /// kept as they are.
@@ -16,44 +17,6 @@ pub struct Notification {
     pub event_bridge: bool,
 }
 
-/// Who made a rule, by the beginning of its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner(String);
-
-impl Owner {
-    /// The command `brigade wire`.
-    pub fn command() -> Self {
-        Self("brigade-wire.".to_owned())
-    }
-
-    /// A resource of a CloudFormation stack. `stack_id` is the stack's ARN: a stack that is made anew under the same name is
-    /// another owner.
-    pub fn stack(stack_id: &str, logical_id: &str) -> Self {
-        let name = stack_id.split('/').nth(1).unwrap_or(stack_id);
-        let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(128).collect();
-        Self(format!("brigade-stack.{name}.{}.", digest(&[stack_id, logical_id])))
-    }
-
-    /// This rule is the owner's.
-    pub fn owns(&self, rule: &Draft) -> bool {
-        rule.id.as_ref().is_some_and(|id| id.starts_with(&self.0))
-    }
-
-    fn id(&self, family: &str) -> String {
-        format!("{}{family}", self.0)
-    }
-}
-
-/// 64 bits, as hex digits: enough to tell apart what one account has.
-pub(crate) fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hex(hash.finalize().iter().take(8))
-}
-
 /// What an owner wants a bucket to announce.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Announcement {
@@ -63,6 +26,13 @@ pub struct Announcement {
     pub families: BTreeSet<String>,
     /// Of which keys, form-encoded as S3 takes it.
     pub filter: Filter,
+}
+
+impl Announcement {
+    /// A rule for each family, as they would be if the owner's were alone.
+    fn drafts(&self, owner: &Owner) -> Vec<Draft> {
+        self.families.iter().filter_map(|family| rule(owner, self, family)).collect()
+    }
 }
 
 /// Why a configuration cannot be written.
@@ -121,8 +91,17 @@ impl Notification {
 
     /// The families that the owner's rules announce.
     pub fn families(&self, owner: &Owner) -> BTreeSet<String> {
-        let events = self.own(owner).flat_map(|rule| &rule.events);
-        events.map(|event| event.trim_start_matches("s3:").split(':').next().unwrap_or_default().to_owned()).collect()
+        self.own(owner).flat_map(families_of).map(str::to_owned).collect()
+    }
+
+    /// The same, of the rules that go to this topic.
+    pub(crate) fn families_to(&self, owner: &Owner, topic: &str) -> BTreeSet<String> {
+        self.own(owner).filter(|rule| goes_to(rule, topic)).flat_map(families_of).map(str::to_owned).collect()
+    }
+
+    /// Some rule brings all that this one does.
+    pub(crate) fn brings_all_of(&self, rule: &Draft) -> bool {
+        self.rules.iter().any(|other| brings(other, rule))
     }
 
     /// With what is wanted beside all that the owner's rules announce already: what connecting comes to, decided on what is
@@ -133,51 +112,96 @@ impl Notification {
     pub fn joined_by(&self, owner: &Owner, wanted: &Announcement) -> Result<Self, Vec<Unwritable>> {
         let families = self.families(owner).into_iter().chain(wanted.families.iter().cloned()).collect();
         let wanted = Announcement { families, ..wanted.clone() };
-        let narrowed = wanted.families.iter().filter_map(|family| {
-            let ours = rule(owner, &wanted, family)?;
-            let there = self.own(owner).find(|there| there.id == ours.id)?.clone();
+        let narrowed = wanted.drafts(owner).into_iter().filter_map(|ours| {
+            // One that is shared stays as wide as it is.
+            let there = self.own(owner).find(|there| standing(there, owner) == Standing::Own && same_family(there, &ours))?;
             let narrows = !ours.lenient_filter().covers(&there.lenient_filter());
-            narrows.then(|| Unwritable::Narrows(Box::new(Narrowing { there, ours })))
+            narrows.then(|| Unwritable::Narrows(Box::new(Narrowing { there: there.clone(), ours })))
         });
         let narrowed: Vec<Unwritable> = narrowed.collect();
         if narrowed.is_empty() { self.with(owner, &wanted) } else { Err(narrowed) }
     }
 
-    /// Without the owner's rules.
+    /// Without the owner's rules. Those that it shares are the others' from then on.
     pub fn without(&self, owner: &Owner) -> Self {
-        Self { rules: self.foreign(owner).cloned().collect(), event_bridge: self.event_bridge }
+        let rules = self.rules.iter().filter_map(|rule| left_by(rule, owner)).collect();
+        Self { rules, event_bridge: self.event_bridge }
     }
 
-    /// With the owner's rules as they should be: changed in their places, new ones behind the others. A family that
-    /// somebody else's rule brings to the topic already, for every key that is asked for, needs none.
+    /// Of the owner's rules that go to this topic only those of these families, as they are; all others stay.
+    #[must_use]
+    pub fn keeping(&self, owner: &Owner, topic: &str, families: &BTreeSet<String>) -> Self {
+        let goes = |rule: &Draft| {
+            owner.owns(rule) && goes_to(rule, topic) && !families_of(rule).any(|family| families.contains(family))
+        };
+        let left = |rule: &Draft| if goes(rule) { left_by(rule, owner) } else { Some(rule.clone()) };
+        Self { rules: self.rules.iter().filter_map(left).collect(), event_bridge: self.event_bridge }
+    }
+
+    /// With the owner's rules as they should be: changed in their places, new ones behind the others. Where another owner's
+    /// rule brings a family to the topic already, for every key that is asked for, it is shared from then on. Where somebody's
+    /// does whom this version does not know, none is needed (see [`Notification::rests_on`]).
     ///
     /// # Errors
     /// All the reasons for which S3 would refuse it.
     pub fn with(&self, owner: &Owner, wanted: &Announcement) -> Result<Self, Vec<Unwritable>> {
-        let mut missing: Vec<Draft> = wanted.families.iter().filter_map(|family| rule(owner, wanted, family)).collect();
-        missing.retain(|ours| !self.foreign(owner).any(|theirs| brings(theirs, ours)));
+        let all = wanted.drafts(owner);
+        let is_brought = |ours: &Draft| self.rules.iter().any(|r| standing(r, owner) != Standing::Own && brings(r, ours));
+        let mut missing: Vec<Draft> = all.iter().filter(|ours| !is_brought(ours)).cloned().collect();
+        let mut rules = Vec::with_capacity(self.rules.len() + missing.len());
+        let mut changed: Vec<Draft> = Vec::new();
+        for rule in &self.rules {
+            let wants_it = all.iter().any(|ours| brings(rule, ours));
+            let at = missing.iter().position(|ours| same_family(rule, ours));
+            match (standing(rule, owner), at) {
+                (Standing::Own, Some(at)) => {
+                    let ours = missing.remove(at);
+                    changed.push(ours.clone());
+                    rules.push(ours);
+                }
+                (Standing::Own, None) => {}
+                (Standing::Shared, _) if wants_it => rules.push(rule.clone()),
+                (Standing::Shared, Some(at)) if missing.get(at).is_some_and(|ours| brings(ours, rule)) => {
+                    // Wider than it was: whoever shares it misses nothing.
+                    let wider = Draft { id: rule.id.clone(), ..missing.remove(at) };
+                    changed.push(wider.clone());
+                    rules.push(wider);
+                }
+                (Standing::Shared, _) => rules.extend(left_by(rule, owner)),
+                (Standing::Others, _) if wants_it => {
+                    let id = Owners::of(rule).and_then(|owners| owners.id_with(owner));
+                    rules.push(Draft { id: id.or_else(|| rule.id.clone()), ..rule.clone() });
+                }
+                (Standing::Others | Standing::Unknown, _) => rules.push(rule.clone()),
+            }
+        }
+        changed.extend(missing.iter().cloned());
+        rules.append(&mut missing);
         let mut refused: Vec<Unwritable> = Vec::new();
-        for ours in &missing {
+        for ours in &changed {
             let overlap = |theirs: &Draft| {
                 let conflict = conflict(&[theirs.clone(), ours.clone()])?;
                 let overlap = Overlap { theirs: theirs.clone(), ours: ours.clone(), said: conflict.error };
                 Some(Unwritable::Overlap(Box::new(overlap)))
             };
-            refused.extend(self.foreign(owner).filter_map(overlap));
+            refused.extend(rules.iter().filter(|other| !changed.contains(other)).filter_map(overlap));
         }
-        let mut rules = Vec::with_capacity(self.rules.len() + missing.len());
-        for rule in &self.rules {
-            if !owner.owns(rule) {
-                rules.push(rule.clone());
-            } else if let Some(at) = missing.iter().position(|new| new.id == rule.id) {
-                rules.push(missing.remove(at));
-            }
-        }
-        rules.append(&mut missing);
         if rules.len() > MAX_RULES {
             refused.push(Unwritable::TooMany(rules.len()));
         }
         if refused.is_empty() { Ok(Self { rules, event_bridge: self.event_bridge }) } else { Err(refused) }
+    }
+
+    /// The families that come to the topic by somebody's rule alone, in which the owner has no part, with the rule's id. They
+    /// end where that rule ends, and nobody is told.
+    pub fn rests_on(&self, owner: &Owner, wanted: &Announcement) -> Vec<(String, String)> {
+        let others = || self.rules.iter().filter(|rule| !owner.owns(rule));
+        let rests = |family: &String| {
+            let ours = rule(owner, wanted, family)?;
+            let theirs = others().find(|theirs| brings(theirs, &ours))?;
+            Some((family.clone(), theirs.id.clone().unwrap_or_default()))
+        };
+        wanted.families.iter().filter_map(rests).collect()
     }
 
     /// The same for whoever gets events: the order of rules and of events does not count, nor does how a filter is written.
@@ -194,6 +218,12 @@ impl Notification {
 /// Whether two rules say the same.
 pub fn same_rule(one: &Draft, other: &Draft) -> bool {
     meaning(one) == meaning(other)
+}
+
+/// Whether two rules say the same to whom this version knows, and only their owners differ.
+pub(crate) fn same_but_owners(one: &Draft, other: &Draft) -> bool {
+    let without_id = |rule: &Draft| Draft { id: None, ..rule.clone() };
+    Owners::of(one).is_some() && Owners::of(other).is_some() && same_rule(&without_id(one), &without_id(other))
 }
 
 type Meaning = (u8, String, Option<String>, BTreeSet<String>, Vec<(String, String)>);
@@ -221,6 +251,53 @@ fn rule(owner: &Owner, wanted: &Announcement, family: &str) -> Option<Draft> {
         events: vec![pattern_of_family(family)?.to_owned()],
         filter: filter.into_iter().filter_map(filled).collect(),
     })
+}
+
+/// Whose a rule is, seen by one owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// The owner's alone.
+    Own,
+    /// The owner's, and others' too.
+    Shared,
+    /// Other owners', whom this version knows.
+    Others,
+    /// Somebody's.
+    Unknown,
+}
+
+fn standing(rule: &Draft, owner: &Owner) -> Standing {
+    match Owners::of(rule) {
+        None => Standing::Unknown,
+        Some(owners) if !owners.has(owner) => Standing::Others,
+        Some(owners) if owners.is_shared() => Standing::Shared,
+        Some(_) => Standing::Own,
+    }
+}
+
+/// The rule without this owner; `None` where it was the owner's alone.
+fn left_by(rule: &Draft, owner: &Owner) -> Option<Draft> {
+    match standing(rule, owner) {
+        Standing::Others | Standing::Unknown => Some(rule.clone()),
+        Standing::Own => None,
+        Standing::Shared => Some(Draft { id: Some(Owners::of(rule)?.id_without(owner)?), ..rule.clone() }),
+    }
+}
+
+/// Both were made for the same family.
+fn same_family(one: &Draft, other: &Draft) -> bool {
+    let family = |rule| Owners::of(rule).map(|owners| owners.family);
+    family(one).is_some_and(|one| Some(one) == family(other))
+}
+
+/// The rule goes to this topic.
+pub(crate) fn goes_to(rule: &Draft, topic: &str) -> bool {
+    matches!(&rule.destination, Destination::Topic(arn) if arn == topic)
+}
+
+/// The families of a rule's events.
+fn families_of(rule: &Draft) -> impl Iterator<Item = &str> {
+    rule.events.iter().map(|event| event.trim_start_matches("s3:").split(':').next().unwrap_or_default())
 }
 
 /// What `ours` asks for comes to the same place by `theirs`.

@@ -82,24 +82,40 @@ fn a_hundred_rules_are_the_end() {
     assert_eq!(many(MAX_RULES).with(&Owner::command(), &asked).unwrap_err(), [Unwritable::TooMany(MAX_RULES + 1)]);
 }
 
+fn stack(n: usize) -> Owner {
+    Owner::stack(&format!("arn:aws:cloudformation:eu-west-1:123456789012:stack/s{n}/{n}"), "Wire")
+}
+
 #[test]
-fn owners_do_not_take_each_others_rules() {
-    let id = "arn:aws:cloudformation:eu-west-1:123456789012:stack/photos/aaaa";
-    let owners = [
-        Owner::command(),
-        Owner::stack(id, "Wire"),
-        Owner::stack(id, "WireToo"),
-        Owner::stack(&id.replace("aaaa", "bbbb"), "Wire"),
-    ];
-    for (n, one) in owners.iter().enumerate() {
-        let rule = theirs(&one.id("ObjectCreated"), topic(), "s3:ObjectCreated:*", "");
-        for (m, other) in owners.iter().enumerate() {
-            assert_eq!(other.owns(&rule), n == m, "{one:?} {other:?}");
-        }
-        assert!(one.id("LifecycleExpiration").len() <= 255);
+fn who_shares_a_rule_may_change_what_it_wants() {
+    let (one, two) = (stack(1), stack(2));
+    let created = &["ObjectCreated"][..];
+    let prefixes = |n: &Notification| {
+        let mut all: Vec<_> = n.rules.iter().map(|rule| rule.lenient_filter().prefix.unwrap_or_default()).collect();
+        all.sort();
+        all
+    };
+    let shared = Notification::default().with(&one, &wanted(created, "in/")).unwrap();
+    let shared = shared.with(&two, &wanted(created, "in/new/")).unwrap();
+    assert_eq!(shared.rules.len(), 1);
+    // what the first wants then; the prefixes of the rules
+    let cases = [("in/", &["in/"][..]), ("in/x", &["in/"]), ("", &[""]), ("out/", &["in/", "out/"]), ("in/new/", &["in/"])];
+    for (prefix, expected) in cases {
+        let after = shared.with(&one, &wanted(created, prefix)).unwrap();
+        assert_eq!(prefixes(&after), expected, "{prefix}");
+        assert!(after.with(&one, &wanted(created, prefix)).unwrap().same(&after), "{prefix}: it does not flap");
+        let other = after.with(&two, &wanted(created, "in/new/")).unwrap();
+        let of_one = |n: &Notification| n.own(&one).cloned().collect::<Vec<_>>();
+        assert_eq!(of_one(&other), of_one(&after), "{prefix}: nor by the other");
+        let left = after.without(&one);
+        assert!(left.own(&two).count() == 1 && left.rules.len() == 1, "{prefix}: {left:?}");
+        assert!(left.without(&two).rules.is_empty());
     }
-    let rule = theirs("", topic(), "s3:ObjectCreated:*", "");
-    assert!(!Owner::command().owns(&Draft { id: None, ..rule }));
+    // Alone again, it gets what it asks for.
+    let alone = shared.without(&one).with(&two, &wanted(created, "in/new/")).unwrap();
+    assert_eq!(prefixes(&alone), ["in/new/"]);
+    // A wider wish than the rule of another owner is S3's refusal, as with anybody's.
+    assert!(shared.with(&stack(3), &wanted(created, "")).is_err());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use brigade::notification::{Destination, Draft, Filter};
 use serde::Serialize;
 
+use crate::admission::{Admission, Call};
 use crate::arn::Arn;
-use crate::notification::{Announcement, Notification, Owner, Unwritable, same_rule};
+use crate::notification::{Announcement, Notification, Owner, Unwritable, same_but_owners, same_rule};
 use crate::policy::{Policy, queue_sid, queue_statement, topic_sid, topic_statement};
 use crate::probe;
 use crate::subscription::{Subscription, wanted};
@@ -32,6 +33,8 @@ pub struct Wish {
     pub functions: Vec<Consumer>,
     /// Connect them, or undo that.
     pub direction: Direction,
+    /// When, in seconds since 1970: what calls have left behind is told by its age.
+    pub now: u64,
 }
 
 /// A function with its queue.
@@ -63,6 +66,8 @@ pub struct Seen {
     pub topic: Option<Topic>,
     /// By ARN: the functions' queues, and whatever other queues are subscribed. One that is not there is left out.
     pub queues: BTreeMap<String, Queue>,
+    /// Names of queues for the test event, whichever call made them.
+    pub probes: BTreeSet<String>,
 }
 
 /// A topic.
@@ -112,7 +117,7 @@ pub enum Sign {
 pub struct Line {
     /// What happens.
     pub sign: Sign,
-    /// `rule`, `eventbridge`, `topic`, `topic policy`, `subscription` or `queue policy`.
+    /// `rule`, `eventbridge`, `topic`, `topic policy`, `subscription`, `queue policy` or `queue`.
     pub part: &'static str,
     /// Which one.
     pub name: String,
@@ -143,6 +148,8 @@ pub enum Step {
     ExpelBucket,
     /// Deletes the topic.
     DeleteTopic,
+    /// Deletes a queue for the test event, by its name, whose call was killed.
+    DeleteProbe(String),
 }
 
 /// Why nothing is done.
@@ -170,11 +177,32 @@ pub struct Plan {
 /// Makes the plan.
 pub fn plan(seen: &Seen, wish: &Wish) -> Plan {
     let mut plan = Plan::default();
+    probes(seen, wish, &mut plan);
     match wish.direction {
         Direction::Connect => connect::plan(seen, wish, &mut plan),
         Direction::Remove => remove::plan(seen, wish, &mut plan),
     }
+    if !plan.refusals.is_empty() {
+        plan.steps.clear();
+    }
     plan
+}
+
+/// What a killed call has left behind goes; what may be in use is told.
+fn probes(seen: &Seen, wish: &Wish, plan: &mut Plan) {
+    for name in &seen.probes {
+        let subscription = seen.subscription(&wish.topic.beside("sqs", name));
+        if probe::is_left(name, wish.now) {
+            plan.line(Sign::Remove, "queue", name, "for the test event; the call that made it was killed");
+            plan.steps.extend(subscription.map(|subscription| Step::Unsubscribe(subscription.arn.clone())));
+            plan.steps.push(Step::DeleteProbe(name.clone()));
+        } else if subscription.is_some() {
+            plan.notes.push(format!(
+                "queue {name}, subscribed to the topic, is another call's for the test event: it goes with that call, or, if that was \
+                 killed, with a call in an hour"
+            ));
+        }
+    }
 }
 
 impl Plan {
@@ -189,10 +217,17 @@ impl Plan {
     /// The configuration, rule by rule, as it would become.
     fn rules(&mut self, before: &Notification, after: &Notification, owner: &Owner) {
         let is_in = |rule: &Draft, n: &Notification| n.rules.iter().any(|other| other.id == rule.id);
+        let mut joined: Vec<Option<String>> = Vec::new();
         for rule in &before.rules {
-            let now = after.rules.iter().find(|other| other.id == rule.id);
+            let shared = || after.rules.iter().find(|other| !is_in(other, before) && same_but_owners(rule, other));
+            let now = after.rules.iter().find(|other| other.id == rule.id).or_else(shared);
             let name = rule.id.clone().unwrap_or_default();
             match now {
+                Some(now) if now.id != rule.id => {
+                    joined.push(now.id.clone());
+                    let id = now.id.as_deref().unwrap_or_default();
+                    self.line(Sign::Change, "rule", name, format!("{}, as {id}: whoever is named there shares it", told(rule)));
+                }
                 Some(now) if same_rule(rule, now) => {
                     let whose = if owner.owns(rule) { "" } else { ", somebody else's" };
                     self.line(Sign::Keep, "rule", name, format!("{}{whose}", told(rule)));
@@ -201,7 +236,7 @@ impl Plan {
                 None => self.line(Sign::Remove, "rule", name, told(rule)),
             }
         }
-        for rule in after.rules.iter().filter(|rule| !is_in(rule, before)) {
+        for rule in after.rules.iter().filter(|rule| !is_in(rule, before) && !joined.contains(&rule.id)) {
             self.line(Sign::Add, "rule", rule.id.clone().unwrap_or_default(), told(rule));
         }
         if before.event_bridge {
@@ -244,15 +279,31 @@ impl Seen {
     }
 
     /// A queue that stays connected by this tool has this as its dead-letter queue.
-    fn is_needed(&self, dead_letters: &Arn, topic: &Arn, leaving: impl Fn(&Arn) -> bool) -> bool {
-        let sid = queue_sid(topic);
-        let mut staying = self.queues.values().filter(|queue| queue.policy.has(&sid) && !leaving(&queue.arn));
+    fn is_needed(&self, dead_letters: &Arn, wish: &Wish, leaving: impl Fn(&Arn) -> bool) -> bool {
+        let is_own = |queue: &Queue| {
+            let subscription = self.subscription(&queue.arn);
+            queue.policy.has(&queue_sid(&wish.topic)) || subscription.is_some_and(|s| self.is_own(s, wish))
+        };
+        let mut staying = self.queues.values().filter(|queue| is_own(queue) && !leaving(&queue.arn));
         staying.any(|queue| self.dead_letters(&queue.arn).contains(dead_letters))
     }
 
-    /// The topic's subscription of this queue is this tool's: it has said so in the queue's policy, before it subscribed.
-    fn is_own(&self, endpoint: &str, topic: &Arn) -> bool {
-        self.queues.get(endpoint).is_some_and(|queue| queue.policy.has(&queue_sid(topic)))
+    /// The topic's subscription of this queue is this tool's. It has said so in the queue's policy, before it subscribed. Where
+    /// that is gone (the queue was made anew, or somebody has replaced its policy), a subscription as this tool makes it that
+    /// nobody else lets in is its own, and broken.
+    fn is_own(&self, subscription: &Subscription, wish: &Wish) -> bool {
+        let queue = self.queues.get(&subscription.endpoint);
+        if queue.is_some_and(|queue| queue.policy.has(&queue_sid(&wish.topic))) {
+            return true;
+        }
+        let Some(arn) = Arn::parse(&subscription.endpoint).filter(|arn| *arn == wish.topic.beside("sqs", &arn.name)) else {
+            return false;
+        };
+        let as_made = match wish.functions.iter().find(|function| function.queue == arn) {
+            Some(function) => subscription.differing(&wanted(&function.families, None)).is_empty(),
+            None => subscription.is_as_made(),
+        };
+        as_made && queue.is_none_or(|queue| queue.policy.admits(&Call::of_topic(&wish.topic, &arn)) == Admission::No)
     }
 }
 

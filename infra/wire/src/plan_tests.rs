@@ -5,6 +5,9 @@ use brigade::notification::Draft;
 use super::*;
 use crate::policy::Policy;
 
+#[path = "plan/whose_tests.rs"]
+mod whose;
+
 fn arn(service: &str, name: &str) -> Arn {
     Arn::parse(&format!("arn:aws:{service}:eu-west-1:123456789012:{name}")).unwrap()
 }
@@ -20,7 +23,7 @@ fn consumer(name: &str, families: &[&str]) -> Consumer {
 
 fn wish(functions: Vec<Consumer>, direction: Direction) -> Wish {
     let (bucket, owner) = ("photos".to_owned(), Owner::command());
-    Wish { bucket, owner, topic: topic(), filter: Filter::default(), functions, direction }
+    Wish { bucket, owner, topic: topic(), filter: Filter::default(), functions, direction, now: 10_000 }
 }
 
 fn thumbnail() -> Consumer {
@@ -63,12 +66,17 @@ fn done(mut seen: Seen, wish: &Wish) -> Seen {
             }
             Step::Unsubscribe(arn) => topic.subscriptions.retain(|s| s.arn != arn),
             Step::DeleteTopic => seen.topic = None,
-            Step::Announce(None) => seen.notification = seen.notification.without(&wish.owner),
-            Step::Announce(Some(wanted)) => {
-                seen.notification = match wish.direction {
-                    Direction::Connect => seen.notification.joined_by(&wish.owner, &wanted).unwrap(),
-                    Direction::Remove => seen.notification.with(&wish.owner, &wanted).unwrap(),
-                }
+            Step::DeleteProbe(name) => drop(seen.probes.remove(&name)),
+            Step::Announce(wanted) => {
+                let (topic, nothing) = (topic_arn.to_string(), BTreeSet::new());
+                seen.notification = match (wish.direction, &wanted) {
+                    (Direction::Connect, Some(wanted)) => seen.notification.joined_by(&wish.owner, wanted).unwrap(),
+                    (Direction::Connect, None) => seen.notification.without(&wish.owner),
+                    (Direction::Remove, wanted) => {
+                        let families = wanted.as_ref().map_or(&nothing, |wanted| &wanted.families);
+                        seen.notification.keeping(&wish.owner, &topic, families)
+                    }
+                };
             }
         }
     }
@@ -279,7 +287,11 @@ fn a_subscription_of_somebody_else_is_left_alone() {
         let attributes = filter.map(|text| crate::subscription::wanted(&[text.to_owned()], None)).unwrap_or_default();
         let endpoint = thumbnail().queue.to_string();
         let subscription = Subscription { arn: "arn:s".to_owned(), protocol: "sqs".to_owned(), endpoint, attributes };
-        Seen { topic: Some(Topic { subscriptions: vec![subscription], ..Topic::default() }), ..start() }
+        let mut seen = Seen { topic: Some(Topic { subscriptions: vec![subscription], ..Topic::default() }), ..start() };
+        let mut statement = queue_statement(&thumbnail().queue, &topic());
+        statement["Sid"] = "theirs".into();
+        seen.queues.get_mut(&thumbnail().queue.to_string()).unwrap().policy = Policy::default().with(&statement);
+        seen
     };
     let unfiltered = plan(&theirs(None), &connect(vec![thumbnail()]));
     assert!(unfiltered.refusals.is_empty());

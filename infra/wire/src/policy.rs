@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::arn::Arn;
-use crate::notification::digest;
+use crate::owner::digest;
 
 /// How every own statement's `Sid` begins. (IAM takes letters and digits alone.)
 const SID: &str = "BrigadeWire";
@@ -76,7 +76,10 @@ impl Policy {
             None => statements.push(statement.clone()),
         }
         let mut map = self.0.clone();
-        map.entry("Version").or_insert_with(|| "2012-10-17".into());
+        // A version joins no statements of others: it would give another meaning to `${…}` in them.
+        if self.statements().is_empty() {
+            map.entry("Version").or_insert_with(|| "2012-10-17".into());
+        }
         map.insert("Statement".to_owned(), statements.into());
         Self(map)
     }
@@ -154,7 +157,11 @@ pub fn topic_statement(topic: &Arn, bucket: &str) -> Value {
     })
 }
 
-/// SNS may send to the queue, for this topic of this account and for no other.
+/// SNS may send to the queue, for this topic of this account and for no other. A topic's ARN names its account already; that
+/// SNS tells the account besides, when it sends to a queue, is documented with the key policy of that way.
+///
+/// Source: SQS developer guide, "Access management for encrypted Amazon SQS queues with least privilege policies":
+/// `AllowSNSToSendToSQS` (`aws:SourceAccount`), `AllowSNSToSendToTheQueue` (`aws:SourceArn`).
 pub fn queue_statement(queue: &Arn, topic: &Arn) -> Value {
     json!({
         "Sid": queue_sid(topic),
@@ -199,10 +206,14 @@ mod tests {
             "",
             r#"{"Version":"2008-10-17","Id":"mine","Statement":[{"Sid":"a","Effect":"Deny"},{"Effect":"Allow"}]}"#,
             r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"SNS:*"}}"#,
+            r#"{"Statement":[{"Effect":"Deny","Resource":"${aws:username}"}]}"#,
         ] {
             let before = Policy::parse(before).unwrap();
             let with = before.with(&ours);
             assert!(with.says(&ours) && with.with(&ours) == with);
+            // A version that was not there would change what the others' statements say.
+            let version = |policy: &Policy| policy.document().get("Version").cloned();
+            assert!(before.statements().is_empty() || version(&with) == version(&before), "{with:?}");
             let after = with.without(&topic_sid("photos"));
             assert_eq!(after.statements(), before.statements());
             assert_eq!(after.text().is_empty(), before.statements().is_empty());

@@ -69,8 +69,10 @@ pub enum Check {
 /// Topics and queues.
 #[async_trait]
 pub trait Messaging: Send + Sync {
-    /// The topic with its subscriptions; `None` where there is none.
+    /// The topic with its subscriptions, whose attributes are read one by one; `None` where there is none.
     async fn topic(&self, topic: &Arn) -> Result<Option<Topic>, CloudError>;
+    /// A subscription's attributes; `None` where it has just ended: it may be listed for a while.
+    async fn subscription(&self, arn: &str) -> Result<Option<BTreeMap<String, String>>, CloudError>;
     /// Makes a topic that carries a tag. One that is there already is an error or stays as it is.
     async fn create_topic(&self, name: &str, tag: (&str, &str)) -> Result<(), CloudError>;
     /// Deletes a topic and its subscriptions.
@@ -85,11 +87,13 @@ pub trait Messaging: Send + Sync {
     async fn unsubscribe(&self, arn: &str) -> Result<(), CloudError>;
     /// The queue of this name; `None` where there is none.
     async fn queue(&self, name: &str) -> Result<Option<Queue>, CloudError>;
+    /// Names of queues that begin so, 1,000 at most.
+    async fn queues(&self, prefix: &str) -> Result<Vec<String>, CloudError>;
     /// Replaces the queue's policy; an empty one removes it.
     async fn set_queue_policy(&self, url: &str, policy: &Policy) -> Result<(), CloudError>;
     /// Makes a queue for a moment: it keeps messages for a minute.
     async fn create_queue(&self, name: &str) -> Result<(), CloudError>;
-    /// Deletes a queue.
+    /// Deletes a queue. One that is gone already is no error.
     async fn delete_queue(&self, url: &str) -> Result<(), CloudError>;
     /// Waits a few seconds for messages, takes them away and returns their bodies.
     async fn take(&self, url: &str) -> Result<Vec<String>, CloudError>;

@@ -7,12 +7,20 @@ use crate::plan::Wish;
 use crate::policy::{Policy, queue_statement};
 use crate::ports::{CloudError, Messaging};
 
-/// How the queue's name begins.
-const NAME: &str = "brigade-wire-probe-";
+/// How the queue's name begins; the time of its call follows, in seconds since 1970, and what tells it from others.
+pub(crate) const NAME: &str = "brigade-wire-probe-";
+/// No call takes longer, in seconds: it waits for a test event for a quarter of this.
+const LONGEST_CALL: u64 = 3600;
 
 /// This endpoint is such a queue.
 pub(crate) fn is_probe(endpoint: &str) -> bool {
     Arn::parse(endpoint).is_some_and(|arn| arn.name.starts_with(NAME))
+}
+
+/// The call that made the queue of this name is over, and has not taken it away.
+pub(crate) fn is_left(name: &str, now: u64) -> bool {
+    let time = name.strip_prefix(NAME).and_then(|rest| rest.split('-').next()?.parse::<u64>().ok());
+    time.is_some_and(|time| now.saturating_sub(time) > LONGEST_CALL)
 }
 
 /// A queue that is subscribed to the topic for a moment.
@@ -25,7 +33,7 @@ impl Probe {
     /// Makes the queue and subscribes it. The filter spares it the bucket's traffic; until SNS has heard of it everywhere,
     /// other messages come too, and are passed over.
     pub(crate) async fn lay(cloud: &dyn Messaging, wish: &Wish, nonce: u64) -> Result<Self, CloudError> {
-        let name = format!("{NAME}{nonce:016x}");
+        let name = format!("{NAME}{}-{nonce:016x}", wish.now);
         cloud.create_queue(&name).await?;
         let queue = wish.topic.beside("sqs", &name);
         let missing = || CloudError {
@@ -77,6 +85,20 @@ fn is_test_event(body: &str, bucket: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_is_left_when_no_call_can_be_using_it() {
+        for (name, left) in [
+            ("brigade-wire-probe-1000-000000000000000a", true),
+            ("brigade-wire-probe-6400-000000000000000a", false),
+            ("brigade-wire-probe-9000-000000000000000a", false),
+            ("brigade-wire-probe-000000000000000a", false),
+            ("brigade-wire-probe-", false),
+            ("brigade-thumbnail", false),
+        ] {
+            assert_eq!(is_left(name, 10_000), left, "{name}");
+        }
+    }
 
     #[test]
     fn the_test_event_of_this_bucket_is_told_from_traffic() {

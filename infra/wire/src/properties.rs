@@ -93,6 +93,39 @@ proptest! {
     }
 
     #[test]
+    fn whoever_leaves_the_others_get_what_they_asked_for_and_the_last_leaves_nothing(
+        before in foreign(), moves in proptest::collection::vec((0..4usize, proptest::option::of(announcement())), 0..24),
+    ) {
+        let stack = |n: &str| Owner::stack(&format!("arn:aws:cloudformation:r:a:stack/{n}/1"), "Wire");
+        let owners = [Owner::command(), stack("a"), stack("b"), Owner::stack("arn:aws:cloudformation:r:a:stack/a/1", "Renamed")];
+        let mut wishes: [Option<Announcement>; 4] = Default::default();
+        let mut now = before.clone();
+        for (n, wanted) in moves.into_iter().chain((0..4).map(|n| (n, None))) {
+            // What S3 would refuse is not written: the wish stays what it was.
+            let after = wanted.as_ref().map_or_else(|| Ok(now.without(&owners[n])), |wanted| now.with(&owners[n], wanted));
+            if let Ok(after) = after {
+                (now, wishes[n]) = (after, wanted);
+            }
+            for (owner, wish) in owners.iter().zip(&wishes) {
+                let Some(wish) = wish else {
+                    prop_assert_eq!(now.own(owner).count(), 0);
+                    continue;
+                };
+                // Everything is there. Doing it again may narrow what is the owner's alone by now; once more changes nothing.
+                let again = now.with(owner, wish).unwrap();
+                prop_assert!(again.with(owner, wish).unwrap().same(&again), "{:?} of {:?} in {:?}", wish, owner, now);
+                for other in owners.iter().filter(|other| *other != owner) {
+                    prop_assert_eq!(again.own(other).collect::<Vec<_>>(), now.own(other).collect::<Vec<_>>());
+                }
+                let announced = now.families(owner).into_iter().chain(now.rests_on(owner, wish).into_iter().map(|(family, _)| family));
+                let announced: std::collections::BTreeSet<String> = announced.collect();
+                prop_assert!(wish.families.iter().filter(|f| *f != "Unheard").all(|f| announced.contains(f)));
+            }
+        }
+        prop_assert!(now.same(&before));
+    }
+
+    #[test]
     fn any_foreign_policy_survives(
         statements in proptest::collection::vec(statement(), 0..5), id in proptest::option::of("\\PC{0,8}"), alone in any::<bool>(),
     ) {

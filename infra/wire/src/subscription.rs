@@ -15,7 +15,7 @@ pub struct Subscription {
     pub protocol: String,
     /// Of a queue: its ARN.
     pub endpoint: String,
-    /// All attributes, by SNS's names.
+    /// All attributes, by SNS's names. None where they may not be looked at.
     pub attributes: BTreeMap<String, String>,
 }
 
@@ -58,6 +58,12 @@ impl Subscription {
             told => told != Some(value),
         };
         wanted.iter().filter(|(name, value)| differs(name, value)).map(|(n, v)| (n.clone(), v.clone())).collect()
+    }
+
+    /// It looks as this tool makes it, for whichever function.
+    pub fn is_as_made(&self) -> bool {
+        let is_raw = self.attributes.get("RawMessageDelivery").is_some_and(|value| value == "true");
+        is_raw && self.families().is_some_and(|families| !families.is_empty())
     }
 
     /// Its dead-letter queue.
@@ -116,6 +122,8 @@ mod tests {
         let all = ["ObjectCreated".to_owned(), "LifecycleTransition".to_owned()];
         let told = Subscription { attributes: wanted(&all, None), ..with("", "") };
         assert_eq!(told.families(), Some(all.iter().cloned().collect()));
+        assert!(told.is_as_made() && !with("{}", "MessageBody").is_as_made());
+        assert!(!Subscription { attributes: BTreeMap::new(), ..told }.is_as_made());
     }
 
     #[test]

@@ -111,5 +111,5 @@ async fn the_deployed_binary_answers() {
 
 /// A deletion keeps the id that it came with; here it came with none, as after a creation that was never answered.
 fn physical(kind: &str) -> Value {
-    json!(if kind == "Delete" { "brigade-wire.nothing" } else { "brigade-wire.photos" })
+    json!(if kind == "Delete" { "brigade-wire" } else { "brigade-wire.photos" })
 }

@@ -11,13 +11,14 @@ use brigade::aws::Clients;
 use brigade::event::BucketName;
 use brigade::notification::{Destination, Draft, Filter};
 use brigade_local::LocalCloud;
-use brigade_wire::apply::{Become, Manner, Patience, Place, Stopped, TestEvent, Why, apply, merge_notification};
+use brigade_wire::apply::{Become, Manner, Patience, Place, Stopped, TestEvent, Why, apply, merge_notification, read};
 use brigade_wire::arn::Arn;
 use brigade_wire::aws::Aws;
 use brigade_wire::notification::{Announcement, Notification, Owner};
-use brigade_wire::plan::{Consumer, Direction, Queue, Step, Topic, Wish};
+use brigade_wire::plan::{Consumer, Direction, Plan, Queue, Step, Topic, Wish, plan};
 use brigade_wire::policy::Policy;
-use brigade_wire::ports::{Check, CloudError, Messaging, Notifications};
+use brigade_wire::ports::{Check, CloudError, Kind, Messaging, Notifications};
+use brigade_wire::subscription::Subscription;
 
 const BUCKET: &str = "photos";
 const QUICK: Patience =
@@ -39,13 +40,18 @@ struct Contested {
     times: usize,
     reads: AtomicUsize,
     written: AtomicUsize,
+    /// ARNs of subscriptions that tell this account nothing of themselves.
+    closed: Vec<String>,
+    /// Subscriptions that are listed, though they have just ended.
+    ghosts: Vec<Subscription>,
     last_seen: std::sync::Mutex<Notification>,
 }
 
 impl Contested {
     fn new(cloud: Aws, moment: Moment, times: usize) -> Self {
         let (reads, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { cloud, moment, times, reads, written, last_seen: std::sync::Mutex::default() }
+        let (closed, ghosts) = (Vec::new(), Vec::new());
+        Self { cloud, moment, times, reads, written, closed, ghosts, last_seen: std::sync::Mutex::default() }
     }
 
     async fn rival_writes(&self, account: &str, mut from: Notification) {
@@ -98,7 +104,21 @@ impl Notifications for Contested {
 #[async_trait]
 impl Messaging for Contested {
     async fn topic(&self, topic: &Arn) -> Result<Option<Topic>, CloudError> {
-        self.cloud.topic(topic).await
+        let mut topic = self.cloud.topic(topic).await?;
+        if let Some(topic) = &mut topic {
+            topic.subscriptions.extend(self.ghosts.iter().cloned());
+        }
+        Ok(topic)
+    }
+    async fn subscription(&self, arn: &str) -> Result<Option<BTreeMap<String, String>>, CloudError> {
+        if self.closed.iter().any(|closed| closed == arn) {
+            let (code, message) = (Some("AuthorizationError".to_owned()), "not authorized".to_owned());
+            return Err(CloudError { doing: arn.to_owned(), kind: Kind::Denied, code, message });
+        }
+        self.cloud.subscription(arn).await
+    }
+    async fn queues(&self, prefix: &str) -> Result<Vec<String>, CloudError> {
+        self.cloud.queues(prefix).await
     }
     async fn create_topic(&self, name: &str, tag: (&str, &str)) -> Result<(), CloudError> {
         self.cloud.create_topic(name, tag).await
@@ -157,6 +177,7 @@ fn wish() -> Wish {
         filter: Filter::default(),
         functions: vec![thumbnail],
         direction: Direction::Connect,
+        now: 1_800_000_000,
     }
 }
 
@@ -172,7 +193,7 @@ async fn a_rival_between_our_readings_is_merged_with() {
     let (local, aws) = cloud().await;
     let contested = Contested::new(aws, Moment::BeforeOurLastRead, 1);
     let report = apply(&contested, &wish(), QUICK).await.unwrap();
-    assert_eq!(report.test_event, TestEvent::Arrived);
+    assert_eq!((report.test_event, report.rivals), (TestEvent::Arrived, 1));
     assert_eq!(ids(&local), ["brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved", "rival-0"]);
     local.shutdown().await;
 }
@@ -181,7 +202,8 @@ async fn a_rival_between_our_readings_is_merged_with() {
 async fn a_rival_that_overwrites_us_is_seen_and_merged_with() {
     let (local, aws) = cloud().await;
     let contested = Contested::new(aws, Moment::AfterOurWrite, 3);
-    apply(&contested, &wish(), QUICK).await.unwrap();
+    let report = apply(&contested, &wish(), QUICK).await.unwrap();
+    assert_eq!(report.rivals, 3);
     let all = ["brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved", "rival-0", "rival-1", "rival-2"];
     assert_eq!(ids(&local), all, "each of the three writings is kept");
     local.shutdown().await;
@@ -198,6 +220,51 @@ async fn a_rival_that_never_ends_is_said_and_nothing_of_it_is_lost() {
     let ids = ids(&local);
     assert_eq!(ids.iter().filter(|id| id.starts_with("rival-")).count(), contested.written.load(Ordering::SeqCst));
     assert!(local.queues().list("").iter().all(|name| !name.contains("probe")), "the queue for the test event is gone");
+    local.shutdown().await;
+}
+
+/// It took more rounds, and nobody else has written the bucket's configuration.
+#[tokio::test]
+async fn a_policy_that_is_lost_in_between_is_no_rival_of_the_configuration() {
+    let (local, aws) = cloud().await;
+    apply(&aws, &wish(), QUICK).await.unwrap();
+    let nothing = BTreeMap::from([("Policy".to_owned(), String::new())]);
+    local.queues().set_attributes("brigade-thumbnail", &nothing).unwrap();
+    let report = apply(&aws, &wish(), QUICK).await.unwrap();
+    assert!(matches!(report.done.as_slice(), [Step::AdmitTopic(_)]), "{:?}", report.done);
+    assert_eq!(report.rivals, 0);
+    local.shutdown().await;
+}
+
+#[tokio::test]
+async fn subscriptions_of_others_that_cannot_be_read_stop_nothing() {
+    let (local, aws) = cloud().await;
+    apply(&aws, &wish(), QUICK).await.unwrap();
+    let topic = wish().topic;
+    let theirs = "arn:aws:sqs:us-east-1:210987654321:theirs";
+    let subscribe = aws.subscribe(&topic, &Arn::parse(theirs).unwrap(), &BTreeMap::new()).await;
+    let mut contested = Contested::new(aws, Moment::AfterOurWrite, 0);
+    contested.closed.push(subscribe.unwrap());
+    contested.ghosts.push(Subscription {
+        arn: format!("{topic}:00000000-0000-0000-0000-000000000000"),
+        protocol: "sqs".to_owned(),
+        endpoint: topic.beside("sqs", "gone").to_string(),
+        attributes: BTreeMap::new(),
+    });
+    let seen = read(&contested, &wish()).await.unwrap();
+    let mut endpoints: Vec<_> = seen.topic.as_ref().unwrap().subscriptions.iter().map(|s| s.endpoint.as_str()).collect();
+    endpoints.sort_unstable();
+    assert_eq!(endpoints, ["arn:aws:sqs:us-east-1:000000000000:brigade-thumbnail", theirs]);
+    let Plan { steps, refusals, .. } = plan(&seen, &wish());
+    assert!(steps.is_empty() && refusals.is_empty());
+    // On a topic that was made for the bucket, whoever cannot be asked is taken to live on all of it.
+    let removal = Wish { direction: Direction::Remove, ..wish() };
+    apply(&contested, &removal, QUICK).await.unwrap();
+    assert_eq!(ids(&local), ["brigade-wire.ObjectCreated", "brigade-wire.ObjectRemoved"]);
+    // The function's own must be known.
+    apply(&contested.cloud, &wish(), QUICK).await.unwrap();
+    contested.closed.extend(contested.cloud.topic(&topic).await.unwrap().unwrap().subscriptions.into_iter().map(|s| s.arn));
+    assert_eq!(read(&contested, &wish()).await.unwrap_err().kind, Kind::Denied);
     local.shutdown().await;
 }
 

@@ -177,10 +177,15 @@ async fn list_segments(store: &dyn Store, template: &Template, source: &Location
     ))
 }
 
+/// The content of a small object. An archived one has its metadata and none, until it is written anew: what else there is of
+/// the source must not wait for somebody to restore it.
 async fn read_small(store: &dyn Store, at: &Location) -> Result<Option<(ObjectMeta, Vec<u8>)>> {
     let object = match store.get(at, Get::default()).await {
         Ok(object) => object,
         Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) if error.kind == ErrorKind::Archived => {
+            return Ok(head(store, at).await?.map(|meta| (meta, Vec::new())));
+        }
         Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();

@@ -126,10 +126,12 @@ pub(super) fn sidecar(
     Ok(write(observed, marks, SIDECAR, Bytes::from(sidecar.to_bytes()), "application/json"))
 }
 
-/// A PUT on what was seen at its place, or `None` where these bytes with these marks stand already.
+/// A PUT on what was seen at its place, or `None` where these bytes with these marks stand already. A sidecar that could not be
+/// read, since it is archived, stands for nobody.
 fn write(observed: &Observed, marks: &Marks, segment: &str, bytes: Bytes, content_type: &'static str) -> Option<Write> {
     let seen = observed.objects.get(segment);
-    let stands = seen.is_some_and(|meta| meta.etag == md5_hex(&bytes) && is_current(meta, marks));
+    let readable = segment != SIDECAR || observed.sidecar.is_some();
+    let stands = readable && seen.is_some_and(|meta| meta.etag == md5_hex(&bytes) && is_current(meta, marks));
     let condition = seen.map_or(Condition::IfAbsent, |meta| Condition::IfMatch(meta.etag.clone()));
     (!stands).then(|| Write { segment: segment.to_owned(), bytes, content_type, condition })
 }

@@ -20,8 +20,8 @@ use async_trait::async_trait;
 
 use crate::budget::Deadline;
 use crate::config::{Common, Span};
-use crate::event::ObjectEvent;
-use crate::verdict::{Outcome, Verdict};
+use crate::event::{EventKind, ObjectEvent};
+use crate::verdict::{Outcome, Reason, Verdict};
 
 pub use batch::{BatchResult, run_messages};
 pub use lines::{Lines, StandardOutput};
@@ -42,9 +42,15 @@ pub trait Worker: Send + Sync {
     /// What of the event stream it takes; anything else is skipped as `not-mine`.
     fn input(&self) -> &[Span];
 
+    /// Why it has nothing to do with events of this kind; `None`: it takes them. What it refuses is skipped with that reason,
+    /// and stands for no other record.
+    fn refuses(&self, _kind: &EventKind) -> Option<Reason> {
+        None
+    }
+
     /// Handles one record, and ends before `deadline.work_ends()` where it can: after that it is dropped in mid-flight.
     ///
-    /// Several records of a batch that name the same object are handled once, with the newest of them.
+    /// Several records of a batch that name the same object are handled once, with the newest of those that it takes.
     async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome;
 
     /// The function as one that handles a batch together; then [`Worker::handle`] is a batch of one, and the batch loop

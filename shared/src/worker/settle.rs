@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Setup, Together};
 use crate::budget::Deadline;
 use crate::event::{BucketName, Decoded, ObjectEvent, ObjectKey, Record};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Outcome, Reason, Verdict};
 
 /// The code of records that there was no time to start.
 pub(super) const UNSTARTED: &str = "unstarted";
@@ -45,7 +45,8 @@ pub(super) async fn settle(setup: Setup<'_>, records: &[&Decoded], deadline: Dea
 
 /// All records that are taken go to the function at once.
 async fn settle_together(setup: Setup<'_>, worker: &dyn Together, records: &[&Decoded], deadline: Deadline) -> Vec<Settled> {
-    let events: Vec<&ObjectEvent> = records.iter().copied().filter_map(event_of).filter(|event| takes(setup, event)).collect();
+    let events: Vec<&ObjectEvent> =
+        records.iter().copied().filter_map(event_of).filter(|event| refusal(setup, event).is_none()).collect();
     let begun = Instant::now();
     let mut outcomes = match fenced(worker.handle_all(&events, deadline), deadline).await {
         Ok(outcomes) => outcomes,
@@ -60,13 +61,13 @@ async fn settle_together(setup: Setup<'_>, worker: &dyn Together, records: &[&De
     records.iter().copied().map(end_of).collect()
 }
 
-/// Records that name one object are settled together, by its newest event.
+/// Records that name one object are settled together, by its newest event of those that the function takes.
 async fn settle_each(setup: Setup<'_>, records: &[&Decoded], deadline: Deadline) -> Vec<Settled> {
     let whole = deadline.left();
     // In the order of arrival, so that what is left unstarted is what came last, whatever its name.
     let mut objects: Vec<&ObjectEvent> = Vec::new();
     let mut places: BTreeMap<Object<'_>, usize> = BTreeMap::new();
-    for event in records.iter().copied().filter_map(event_of).filter(|event| takes(setup, event)) {
+    for event in records.iter().copied().filter_map(event_of).filter(|event| refusal(setup, event).is_none()) {
         let place = *places.entry(object(event)).or_insert(objects.len());
         match objects.get_mut(place) {
             Some(newest) if is_newer(event, newest) => *newest = event,
@@ -92,12 +93,17 @@ fn at_the_door(setup: Setup<'_>, record: &Decoded) -> Option<Verdict> {
     match &record.record {
         Err(malformed) => Some(Verdict::park("malformed", malformed.to_string())),
         Ok(Record::Test(_)) => Some(Verdict::skip("test-event", "")),
-        Ok(Record::Object(event)) if !takes(setup, event) => Some(Verdict::skip("not-mine", "outside of BRIGADE_INPUT")),
-        Ok(Record::Object(_)) => None,
+        Ok(Record::Object(event)) => refusal(setup, event).map(Verdict::Skip),
     }
 }
 
-fn takes(setup: Setup<'_>, event: &ObjectEvent) -> bool {
+/// Why the function has nothing to do with an event: where its object is, or what has happened to it.
+fn refusal(setup: Setup<'_>, event: &ObjectEvent) -> Option<Reason> {
+    let not_mine = || Reason::new("not-mine", "outside of BRIGADE_INPUT");
+    if is_mine(setup, event) { setup.worker.refuses(&event.kind) } else { Some(not_mine()) }
+}
+
+fn is_mine(setup: Setup<'_>, event: &ObjectEvent) -> bool {
     let other = |span: &crate::config::Span| event.other_key.as_ref().is_some_and(|key| span.contains(&event.bucket, key));
     setup.worker.input().iter().any(|span| span.contains(&event.bucket, &event.key) || other(span))
 }

@@ -102,6 +102,7 @@ pub(super) async fn a_missing_bucket_is_told_from_a_missing_key(w: &World<'_>) {
     let bucket = BucketName::new("brigade-contract-no-such-bucket");
     let at = Location::new(bucket.clone(), w.at("k").key);
     assert_eq!(refused(w.store.get(&at, Get::default()).await), ErrorKind::NoSuchBucket);
+    assert_eq!(refused(w.store.head(&at, Head::default()).await), ErrorKind::NoSuchBucket);
     assert_eq!(refused(w.put_with(&at, "1", PutOptions::default()).await), ErrorKind::NoSuchBucket);
     assert_eq!(refused(w.store.delete(&at, Delete::default()).await), ErrorKind::NoSuchBucket);
     assert_eq!(refused(w.store.list(&bucket, List::default()).await), ErrorKind::NoSuchBucket);

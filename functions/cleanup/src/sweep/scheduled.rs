@@ -1,21 +1,38 @@
 //! The sweep of a schedule: as much as fits into one invocation, and the next one goes on there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use brigade::budget::Deadline;
-use brigade::event::KeyError;
-use brigade::storage::{ErrorKind, Location, Result as Stored, StoreError};
+use brigade::storage::Result as Stored;
 use brigade::verdict::{Outcome, Verdict};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Kept};
+use super::engine::{Brake, Ended, Limits, Position};
 use super::search::Range;
-use super::{Clean, Position, Summary, Unwatched};
+use super::{BRAKE, Orphan, Stage, Summary, Watch};
 use crate::Cleanup;
 
 /// The share of an invocation's time that counting may take, in percent; removing what was counted needs the rest.
 const COUNTING: u32 = 40;
 /// Kept free at the end to write where the sweep stands: what is not done when the invocation's work must end is dropped.
 const CHECKPOINT: Duration = Duration::from_secs(5);
+/// The code of a sweep that does not come to its end.
+const UNFINISHED: &str = "sweep-unfinished";
+
+/// Keeps why the first one failed.
+#[derive(Default)]
+struct FirstFailure(Option<String>);
+
+impl Watch for FirstFailure {
+    fn looked(&mut self, _: Stage, _: u64, _: u64) {}
+
+    fn orphan(&mut self, orphan: &Orphan) {
+        if let (true, Some(reason)) = (orphan.is_failed(), orphan.verdict.reason()) {
+            self.0.get_or_insert_with(|| format!("{}: {reason}", orphan.source));
+        }
+    }
+}
 
 impl Cleanup {
     /// Sweeps everything, or as much of it as there is time for.
@@ -32,74 +49,82 @@ impl Cleanup {
 
     async fn sweep_part(&self, deadline: Deadline, summary: &mut Summary) -> Stored<Verdict> {
         let ranges = self.ranges(None);
-        let at = self.state.as_ref().map(Checkpoint::place).transpose().map_err(|error| self.bad_state(&error))?;
-        let start = self.start(&ranges, at.as_ref()).await?;
-        let least = deadline.left() * (100 - COUNTING) / 100;
-        let count = self.count(&ranges, &start, &|| deadline.left() < least, &mut Unwatched).await?;
-        let (max_deletes, mut until) = (self.max_deletes, count.end);
-        if self.brakes(count.orphaned, max_deletes) {
-            // The listing also shows what would never be removed, such as objects without their source's mark.
-            let half = Some(Deadline::after(deadline.left() / 2 + Deadline::RESERVE));
-            let plan = Clean { plan_only: true, max_deletes, until: until.as_ref(), deadline: half };
-            let mut planned = Summary::default();
-            let end = self.clean_all(&ranges, &start, plan, &mut planned, &mut Unwatched).await?;
-            if self.brakes(planned.objects, max_deletes) {
-                summary.looked = count.looked;
-                return Ok(Verdict::park(super::BRAKE, over(planned.objects, max_deletes)));
-            }
-            until = end;
-        }
-        let clean = Clean { plan_only: self.plan_only, max_deletes, until: until.as_ref(), deadline: Some(deadline) };
-        let end = self.clean_all(&ranges, &start, clean, summary, &mut Unwatched).await?;
-        let kept = self.keep_position(&ranges, at.as_ref(), end).await?;
-        // More came to be removed than was counted, or could not be counted: what was done is told, and that it isn't all.
-        let braked = summary.over.map(|_| {
+        let kept = match &self.state {
+            Some(state) => Some(Kept::read(self.store.as_ref(), state, &self.templates, &self.input).await?),
+            None => None,
+        };
+        let start = kept.as_ref().and_then(Kept::checkpoint).and_then(|checkpoint| position(&ranges, checkpoint));
+        let start = start.unwrap_or_default();
+        let limits = Limits {
+            plan_only: self.plan_only,
+            brake: true,
+            max_deletes: self.max_deletes,
+            counting: Some(Deadline::after(deadline.left() * COUNTING / 100 + Deadline::RESERVE)),
+            whole: Some(deadline),
+        };
+        let mut failure = FirstFailure::default();
+        let end = match self.run(&ranges, &start, limits, summary, &mut failure).await? {
+            Ended::Braked(brake) => return Ok(Verdict::park(BRAKE, self.braked(&brake, failure))),
+            Ended::Whole => None,
+            Ended::Stopped(end) => Some(end),
+        };
+        let no_progress = summary.objects == 0 && end.as_ref() == Some(&start);
+        let unfinished = self.keep_position(&ranges, kept, end).await?;
+        let max_deletes = self.max_deletes;
+        Ok(if summary.over.is_some() {
+            // More came to be removed than was counted, or could not be counted: what was done is told, and that it isn't all.
             let detail = format!("the limit BRIGADE_MAX_DELETES={max_deletes} was reached: the next sweep goes on there");
-            Verdict::park(super::BRAKE, detail)
-        });
-        Ok(braked.unwrap_or(kept))
+            Verdict::park(BRAKE, detail)
+        } else if summary.failed > 0 {
+            let first = failure.0.unwrap_or_default();
+            Verdict::park("sweep-failed", format!("the derived objects of {} sources are left; {first}", summary.failed))
+        } else if no_progress {
+            Verdict::park(UNFINISHED, "there was no time to get on: give the function a longer timeout")
+        } else {
+            unfinished.unwrap_or(Verdict::Done)
+        })
     }
 
-    /// Where the sweep before has ended, if there still is such a place.
-    async fn start(&self, ranges: &[Range], at: Option<&Location>) -> Stored<Position> {
-        let Some(at) = at else { return Ok(Position::default()) };
-        let checkpoint = Checkpoint::read(self.store.as_ref(), at).await?;
-        let position = checkpoint.and_then(|checkpoint| {
-            let range = ranges.iter().position(|range| part(range) == checkpoint.part)?;
-            Some(Position { range, after: Some(checkpoint.after) })
-        });
-        Ok(position.unwrap_or_default())
-    }
-
-    async fn keep_position(&self, ranges: &[Range], at: Option<&Location>, end: Option<Position>) -> Stored<Verdict> {
-        let checkpoint = end.as_ref().and_then(|end| {
-            let range = ranges.get(end.range)?;
-            Some(Checkpoint::new(part(range), end.after.clone()?))
-        });
-        match (at, &end) {
-            _ if self.plan_only => Ok(Verdict::Done),
-            (Some(at), _) => {
-                Checkpoint::write(self.store.as_ref(), at, &self.encryption, checkpoint.as_ref()).await.map(|()| Verdict::Done)
-            }
-            (None, None) => Ok(Verdict::Done),
-            (None, Some(_)) => {
-                let detail =
-                    "there was no time for all of it, and the next sweep will begin at the beginning: set BRIGADE_STATE";
-                Ok(Verdict::park("sweep-unfinished", detail))
-            }
+    /// `Some`: the next sweep will not go on there.
+    async fn keep_position(&self, ranges: &[Range], kept: Option<Kept>, end: Option<Position>) -> Stored<Option<Verdict>> {
+        if self.plan_only {
+            return Ok(None);
         }
+        let unfinished = |why: String| Verdict::park(UNFINISHED, format!("the next sweep will begin at the beginning: {why}"));
+        let Some(kept) = kept else {
+            return Ok(end.map(|_| unfinished("there was no time for all of it; set BRIGADE_STATE".to_owned())));
+        };
+        let checkpoint = end.and_then(|end| Some(Checkpoint::new(part(ranges.get(end.range)?), end.after)));
+        let replaced = kept.replace(self.store.as_ref(), &self.encryption, checkpoint.as_ref()).await?;
+        Ok(replaced.err().map(|at| unfinished(format!("{at} is somebody else's, and is left alone"))))
     }
 
-    fn bad_state(&self, error: &KeyError) -> StoreError {
-        StoreError::new(ErrorKind::Invalid, "PutObject", "BRIGADE_STATE", "KeyTooLongError", error.to_string())
+    /// Why nothing was removed, and what to do if all of it is to go.
+    fn braked(&self, brake: &Brake, failure: FirstFailure) -> String {
+        let max_deletes = self.max_deletes;
+        let why = match (brake.certain, failure.0) {
+            (true, _) => format!("more than BRIGADE_MAX_DELETES={max_deletes} derived objects have no source"),
+            (false, first) => format!(
+                "{} derived objects seem to have no source, more than BRIGADE_MAX_DELETES={max_deletes}, and not all could be \
+                 looked at{}",
+                brake.objects,
+                first.map(|first| format!(" ({first})")).unwrap_or_default()
+            ),
+        };
+        let buckets: BTreeSet<String> =
+            self.templates.iter().map(|t| format!("`brigade sweep s3://{}/`", t.bucket())).collect();
+        let commands = buckets.into_iter().collect::<Vec<_>>().join(", ");
+        format!(
+            "{why}: nothing was removed. {commands} lists them all; if they are to go, run it again with --apply and the number \
+             that it tells as --max-deletes"
+        )
     }
 }
 
-fn over(objects: u64, max_deletes: u64) -> String {
-    format!(
-        "{objects} derived objects have no source, more than BRIGADE_MAX_DELETES={max_deletes}: nothing was removed. If that is \
-         right, `brigade sweep --apply --max-deletes {objects}` removes them"
-    )
+/// Where the sweep before has ended, if there still is such a place.
+fn position(ranges: &[Range], checkpoint: &Checkpoint) -> Option<Position> {
+    let range = ranges.iter().position(|range| part(range) == checkpoint.part)?;
+    Some(Position { range, after: checkpoint.after.clone() })
 }
 
 fn part(range: &Range) -> String {

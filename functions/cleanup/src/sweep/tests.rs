@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use brigade::budget::Deadline;
 use brigade::config::{Environment, Place};
 use brigade::derived::{CONFIG, SOURCE, VERSION, owner_mark};
 use brigade::event::{BucketName, ObjectKey};
@@ -18,6 +20,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Config;
+
+mod brakes;
+mod place;
 
 struct Nowhere;
 
@@ -97,6 +102,8 @@ async fn keys(store: &EmbeddedStore, bucket: &str) -> Vec<String> {
 }
 
 const PLAN: Order<'_> = Order { place: None, apply: false, max_deletes: 1000, start_after: None };
+/// Where the sweep of the usual templates and inputs keeps its place, with `s3://state/brigade/`.
+const KEPT: &str = "brigade/cleanup/v1/sweep-6332ea1537157f12.json";
 const APPLY: Order<'_> = Order { apply: true, ..PLAN };
 
 #[tokio::test]
@@ -277,7 +284,7 @@ async fn a_sweep_that_had_no_time_goes_on_where_it_ended() {
     assert!(keys(&store, "state").await.is_empty(), "a plan writes nothing");
     let first = in_time(&cleanup_on(slow(&store), &kept), little).await;
     assert_eq!(first.verdict, Verdict::Done);
-    assert_eq!(keys(&store, "state").await, ["brigade/cleanup/v1/sweep.json"]);
+    assert_eq!(keys(&store, "state").await, [KEPT]);
     let removed = first.figures[2].1;
     assert!(removed > 0 && removed < 2000, "it counted, and had time for a few: {removed}");
     // Behind the place where it has ended, so this one is not found before the sweep after the next.

@@ -1,6 +1,7 @@
 //! What becomes of derived objects, event by event.
 
-use brigade::event::EventKind;
+use brigade::event::{BucketName, EventKind};
+use brigade::storage::{Copy, CopySource, PutOptions, Store};
 use brigade::worker::Worker;
 
 use crate::world::{World, at, deadline, event, photo, removed, told};
@@ -144,4 +145,54 @@ async fn both_readings_of_an_ambiguous_key_are_looked_at() {
     event.other_key = Some(decoded.key);
     assert_eq!(told(&w.cleanup(&[]).handle(&event, deadline()).await), "done, removed 6");
     assert!(w.keys("derived").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_says_nothing_of_its_objects() {
+    let w = World::new();
+    let bucket = BucketName::new("misspelt");
+    let a = at("misspelt", "a");
+    w.store.create_bucket(&bucket, "us-east-1").unwrap();
+    w.put(&a, "x").await;
+    w.make(&a).await;
+    w.remove(&a).await;
+    w.store.delete_bucket(&bucket).unwrap();
+    let cleanup = w.cleanup(&[("BRIGADE_INPUT", "s3://misspelt/*")]);
+    assert_eq!(told(&removed(&cleanup, &a).await), "retry no-such-bucket");
+    assert_eq!(w.keys("derived").await.len(), 3);
+}
+
+/// A photo whose sidecar a rule has archived.
+async fn with_an_archived_sidecar() -> World {
+    let w = World::new();
+    let a = photo("a");
+    w.put(&a, "x").await;
+    w.make(&a).await;
+    let sidecar = at("derived", A[2]);
+    let metadata = w.head(&sidecar).await.metadata;
+    let replace = PutOptions { storage_class: Some("GLACIER".to_owned()), metadata, ..PutOptions::default() };
+    let source = CopySource { at: sidecar.clone(), version_id: None, if_match: None };
+    w.store.copy(&sidecar, Copy { source, replace: Some(replace) }).await.unwrap();
+    w
+}
+
+#[tokio::test]
+async fn an_archived_sidecar_keeps_nothing_from_going_and_is_made_again_while_its_source_is_there() {
+    let w = with_an_archived_sidecar().await;
+    let a = photo("a");
+    assert_eq!(told(&removed(&w.cleanup(&[]), &a).await), "done, announced 1");
+    assert_eq!(told(&w.make(&a).await), "done, wrote 1");
+    assert_eq!(told(&removed(&w.cleanup(&[]), &a).await), "done", "it can be read again");
+    let w = with_an_archived_sidecar().await;
+    w.remove(&a).await;
+    assert_eq!(told(&removed(&w.cleanup(&[]), &a).await), "done, removed 3");
+}
+
+#[tokio::test]
+async fn what_must_be_restored_before_it_is_withdrawn_is_parked() {
+    let w = with_an_archived_sidecar().await;
+    let a = photo("a");
+    w.remove(&a).await;
+    let outcome = removed(&w.cleanup(&[("BRIGADE_ON_DELETE", "tag")]), &a).await;
+    assert_eq!(told(&outcome), "park archived, wrote 2, withdrawn 2");
 }

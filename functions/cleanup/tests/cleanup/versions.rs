@@ -1,8 +1,12 @@
 //! Versioned buckets, of sources and of derived objects.
 
-use brigade::event::BucketName;
+use std::sync::Arc;
+
+use brigade::event::{BucketName, EventKind};
 use brigade::storage::embedded::Versioning;
-use brigade::storage::{Delete, ListVersions, Store};
+use brigade::storage::faulty::{Faults, Moment, Pause};
+use brigade::storage::{Delete, FaultyStore, ListVersions, PutOptions, Store};
+use futures::FutureExt;
 
 use crate::world::{World, at, photo, removed, told};
 
@@ -83,4 +87,40 @@ async fn what_a_worker_left_that_died_in_between_goes_with_the_next_look() {
     removed(&w.cleanup(&[]), &a).await;
     assert_eq!(told(&removed(&w.cleanup(&DELETE), &a).await), "done, removed 6");
     assert_eq!(versions(&w).await, 0);
+}
+
+#[tokio::test]
+async fn markers_of_a_key_that_has_nothing_else_are_nobodys() {
+    let w = versioned(&["derived"]);
+    let a = photo("a");
+    w.put(&a, "x").await;
+    w.make(&a).await;
+    // Somebody has removed what was not there, or a rule the version below.
+    w.remove(&at("derived", "t/photos/a/notes.txt")).await;
+    w.remove(&a).await;
+    assert_eq!(told(&removed(&w.cleanup(&DELETE), &a).await), "done, removed 9");
+    assert_eq!(versions(&w).await, 1, "the marker");
+}
+
+#[tokio::test]
+async fn where_versioning_is_suspended_what_is_put_meanwhile_stays() {
+    let w = versioned(&["derived"]);
+    let a = photo("a");
+    w.put(&a, "x").await;
+    w.make(&a).await;
+    w.store.set_versioning(&BucketName::new("derived"), Versioning::Suspended).unwrap();
+    w.remove(&a).await;
+    let world = w.store.clone();
+    let pause: Pause = Arc::new(move |point| {
+        if point.operation == "ListObjectVersions" && point.moment == Moment::AfterEffect {
+            let kind = EventKind::new("ObjectCreated:Put");
+            world.put_object(&at("derived", "t/photos/a/1.txt"), "new".into(), PutOptions::default(), kind).unwrap();
+        }
+        std::future::ready(()).boxed()
+    });
+    let store = FaultyStore::new(w.store.clone(), Faults::default(), 0).with_pause(pause);
+    let outcome = removed(&w.cleanup_on(Arc::new(store), &DELETE), &a).await;
+    assert_eq!(told(&outcome), "done, removed 6", "three current ones, then the three versions below");
+    assert_eq!(w.keys("derived").await, ["t/photos/a/1.txt"]);
+    assert_eq!(versions(&w).await, 3, "it, and two markers with nothing below");
 }

@@ -11,6 +11,7 @@ mod bits;
 mod chunk;
 mod delta;
 mod number;
+mod rows;
 mod status;
 mod text;
 mod values;

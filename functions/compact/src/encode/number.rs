@@ -5,50 +5,20 @@ use parquet::errors::Result;
 
 use super::chunk::{Chunk, Range};
 use super::delta::delta;
-use super::{Encoded, Order, keep, pages};
+use super::rows::{Missing as _, Rows};
+use super::{Encoded, Order, pages};
 
-/// No number of a log is negative, but a time before 1970, which is never null.
-const NULL: i64 = i64::MIN;
+/// Numbers of 64 bits.
+pub(crate) type NumberColumn = Rows<i64>;
 
-/// The rows' numbers.
-#[derive(Debug, Default)]
-pub(crate) struct NumberColumn {
-    rows: Vec<i64>,
-}
+const NULL: i64 = i64::MISSING;
 
 impl NumberColumn {
-    pub(crate) fn push(&mut self, value: Option<i64>) {
-        self.rows.push(value.unwrap_or(NULL));
-    }
-
-    pub(crate) fn extend(&mut self, values: impl Iterator<Item = Option<i64>>) {
-        self.rows.extend(values.map(|value| value.unwrap_or(NULL)));
-    }
-
-    /// What it holds, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.rows.len() * size_of::<i64>()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.rows.clear();
-    }
-
-    /// Gives the room of rows that are gone back.
-    pub(crate) fn shrink(&mut self) {
-        self.rows.shrink_to_fit();
-    }
-
-    /// Forgets all rows but these. Their room stays.
-    pub(crate) fn keep(&mut self, rows: &[u32]) {
-        keep(&mut self.rows, rows);
-    }
-
     /// Writes the rows. Where `ascending`, the order makes them so.
     pub(crate) fn encode(&self, order: Order<'_>, ascending: bool, mut chunk: Chunk<'_>) -> Result<Encoded> {
         let mut all: Option<(i64, i64)> = None;
         let mut filled = Vec::new();
-        pages(&self.rows, order, |rows| {
+        pages(&self.values, order, |rows| {
             filled.clear();
             filled.extend(rows.iter().copied().filter(|row| *row != NULL));
             let range = filled.iter().fold(None, |range, value| widened(range, *value, *value));

@@ -5,45 +5,19 @@ use parquet::errors::Result;
 
 use super::bits::{hybrid, width};
 use super::chunk::{Chunk, Range};
-use super::{Encoded, Order, keep, pages};
+use super::rows::{Missing as _, Rows};
+use super::{Encoded, Order, pages};
 
-/// Not a status.
-const NULL: u32 = u32::MAX;
+/// Statuses.
+pub(crate) type StatusColumn = Rows<u32>;
 
-/// The rows' statuses.
-#[derive(Debug, Default)]
-pub(crate) struct StatusColumn {
-    rows: Vec<u32>,
-}
+const NULL: u32 = u32::MISSING;
 
 impl StatusColumn {
-    pub(crate) fn extend(&mut self, values: impl Iterator<Item = Option<i32>>) {
-        self.rows.extend(values.map(|value| value.and_then(|status| u32::try_from(status).ok()).unwrap_or(NULL)));
-    }
-
-    /// What it holds, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.rows.len() * size_of::<u32>()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.rows.clear();
-    }
-
-    /// Gives the room of rows that are gone back.
-    pub(crate) fn shrink(&mut self) {
-        self.rows.shrink_to_fit();
-    }
-
-    /// Forgets all rows but these. Their room stays.
-    pub(crate) fn keep(&mut self, rows: &[u32]) {
-        keep(&mut self.rows, rows);
-    }
-
     /// Writes the rows: a sorted dictionary, and numbers in it.
     pub(crate) fn encode(&self, order: Order<'_>, mut chunk: Chunk<'_>) -> Result<Encoded> {
         let mut seen = [false; 1000];
-        for row in &self.rows {
+        for row in &self.values {
             if let Some(slot) = seen.get_mut(*row as usize) {
                 *slot = true;
             }
@@ -62,7 +36,7 @@ impl StatusColumn {
         }
         let bits = width(statuses.len().saturating_sub(1) as u64).max(1);
         let mut found = Vec::new();
-        pages(&self.rows, order, |rows| {
+        pages(&self.values, order, |rows| {
             found.clear();
             found.extend(rows.iter().filter_map(|row| numbers.get(*row as usize)));
             let encode = |out: &mut Vec<u8>| {
@@ -73,7 +47,7 @@ impl StatusColumn {
             };
             chunk.page(rows.iter().map(|row| *row != NULL), range(rows), encoding, encode)
         })?;
-        chunk.finish(range(&self.rows).as_ref(), false)
+        chunk.finish(range(&self.values).as_ref(), false)
     }
 }
 

@@ -107,6 +107,14 @@ impl TextColumn {
         }
     }
 
+    /// A column of these rows alone.
+    pub(crate) fn of(&self, rows: &[u32]) -> Self {
+        let mut part = Self::new(self.usage);
+        let number = |row: &u32| self.rows.get(*row as usize).filter(|number| **number != NULL);
+        part.extend(rows.iter().map(|row| number(row).map(|number| self.values.get(*number))));
+        part
+    }
+
     /// Writes the rows.
     pub(crate) fn encode(&self, order: Order<'_>, chunk: Chunk<'_>) -> Result<Encoded> {
         let filled = self.rows.len() - self.nulls;

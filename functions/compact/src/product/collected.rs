@@ -3,27 +3,20 @@
 use brigade::storage::{Location, Metadata};
 use bytes::Bytes;
 
-use super::{Made, Making, Output, Product, Unmade};
+use super::{Made, Making, Output, Unmade};
 use crate::bundle::BundleWriter;
 use crate::places::Places;
 
-/// Collects a batch's inputs in one bundle.
-pub(crate) struct Collect {
-    pub(crate) places: Places,
-    /// The window that they wait for.
-    pub(crate) window: String,
-}
-
-struct Collecting {
+/// A batch's inputs in one bundle.
+pub(super) struct Collecting {
     at: Location,
     bundle: BundleWriter,
     empty: bool,
 }
 
-impl Product for Collect {
-    fn begin(&self, batch: &str) -> Result<Box<dyn Making>, Unmade> {
-        let at = self.places.bundle(&self.window, batch)?;
-        Ok(Box::new(Collecting { at, bundle: BundleWriter::new()?, empty: true }))
+impl Collecting {
+    pub(super) fn new(places: &Places, window: &str, batch: &str) -> Result<Self, Unmade> {
+        Ok(Self { at: places.bundle(window, batch)?, bundle: BundleWriter::new()?, empty: true })
     }
 }
 

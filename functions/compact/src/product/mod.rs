@@ -6,19 +6,41 @@ mod published;
 use std::collections::BTreeSet;
 use std::io;
 
+use brigade::config::Place;
 use brigade::event::KeyError;
 use brigade::storage::{Location, Metadata};
 use bytes::Bytes;
 
-use crate::compactor::CompactError;
+use crate::compactor::{CompactError, Settings};
+use crate::places::Places;
+use crate::protocol::way::Way;
+use collected::Collecting;
+use published::Parting;
 
-pub(crate) use collected::Collect;
-pub(crate) use published::Parts;
+/// Makes the outputs of batches, of each in its own way.
+#[derive(Clone, Debug)]
+pub(crate) struct Products {
+    places: Places,
+}
 
-/// Makes outputs from the inputs of batches.
-pub(crate) trait Product: Send + Sync {
-    /// Begins with the batch of this name.
-    fn begin(&self, batch: &str) -> Result<Box<dyn Making>, Unmade>;
+impl Products {
+    /// The state is `places`'; where the table is, a batch's way tells.
+    pub(crate) fn new(places: Places) -> Self {
+        Self { places }
+    }
+
+    /// Begins with the batch of this name. `rows` are the bytes of rows that may wait until its end.
+    pub(crate) fn begin(&self, way: &Way, batch: &str, rows: usize) -> Result<Box<dyn Making>, Unmade> {
+        match way {
+            Way::Collected { window } => Ok(Box::new(Collecting::new(&self.places, window, batch)?)),
+            Way::Published { table, partition, columns } => {
+                let places = self.places.with_table(&Place::parse(table).map_err(Unmade::Place)?);
+                let (columns, interval) = (columns.clone(), *partition);
+                let settings = Settings { columns, interval, memory: rows, ..Settings::default() };
+                Ok(Box::new(Parting::new(places, settings, batch)?))
+            }
+        }
+    }
 }
 
 /// The outputs of one batch, being made. It is given whole inputs, in any order; the work is the processor's alone.
@@ -35,8 +57,8 @@ pub(crate) struct Made {
     pub(crate) outputs: Vec<Output>,
     pub(crate) lines: u64,
     pub(crate) rejects: u64,
-    /// The buckets that the records are of.
-    pub(crate) sources: BTreeSet<String>,
+    /// Buckets whose log lies in the bucket itself.
+    pub(crate) into_itself: BTreeSet<String>,
 }
 
 /// One object to be written.
@@ -54,6 +76,21 @@ pub(crate) enum Unmade {
     /// Of a bundle.
     #[error("a bundle: {0}")]
     Bundle(#[from] io::Error),
+    /// An input will never be readable. What was made of the others before is not to be used.
+    #[error("{0}: not a readable bundle: {1}")]
+    Damaged(Location, String),
+    /// A newer version wrote an input.
+    #[error("{0}: {1}")]
+    Newer(Location, String),
+    /// The thread that made them has failed.
+    #[error("{0}")]
+    Panic(#[from] tokio::task::JoinError),
+    /// It was told before why not.
+    #[error("an input could not be added")]
+    Before,
+    /// A batch's way names no place.
+    #[error("a table's place: {0}")]
+    Place(String),
     /// A place has no key.
     #[error("an output's key: {0}")]
     Key(#[from] KeyError),

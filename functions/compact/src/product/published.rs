@@ -6,59 +6,55 @@ use std::io::Cursor;
 use brigade::storage::{Location, Metadata};
 use bytes::Bytes;
 
-use super::{Made, Making, Output, Product, Unmade};
-use crate::bundle::read_bundle;
-use crate::compactor::{Compactor, Settings};
-use crate::config::Config;
+use super::{Made, Making, Output, Unmade};
+use crate::bundle::{BundleError, read_bundle};
+use crate::compactor::{CompactError, Compactor, Settings};
 use crate::parts::{InMemory, Table};
 use crate::places::Places;
 
-/// Makes parts as the configuration asks for.
-pub(crate) struct Parts {
-    places: Places,
-    settings: Settings,
-}
-
-struct Parting {
+/// A batch's lines in parts.
+pub(super) struct Parting {
     places: Places,
     batch: String,
     compactor: Compactor<InMemory>,
+    /// The buckets that the log objects lie in.
+    buckets: BTreeSet<String>,
 }
 
-impl Parts {
-    pub(crate) fn new(config: &Config) -> Self {
-        let settings = Settings {
-            columns: config.columns.clone(),
-            interval: config.interval,
-            // One part of a partition in each batch, whatever is in it: where a part ends must not depend on which inputs were
-            // found, or two who publish the same batch would cut it differently, and lines would be twice or nowhere. The
-            // batch is what is bounded.
-            whole: true,
-            ..Settings::default()
-        };
-        Self { places: config.places.clone(), settings }
-    }
-}
-
-impl Product for Parts {
-    fn begin(&self, batch: &str) -> Result<Box<dyn Making>, Unmade> {
-        let compactor = Compactor::new(self.settings.clone(), batch, InMemory::default())?;
-        Ok(Box::new(Parting { places: self.places.clone(), batch: batch.to_owned(), compactor }))
+impl Parting {
+    /// One part of a partition in each batch, whatever is in it and whatever `settings` say: where a part ends must not depend
+    /// on which inputs were found, or two who publish the same batch would cut it differently, and lines would be twice or
+    /// nowhere. The batch is what is bounded.
+    pub(super) fn new(places: Places, settings: Settings, batch: &str) -> Result<Self, Unmade> {
+        let compactor = Compactor::new(Settings { whole: true, ..settings }, batch, InMemory::default())?;
+        Ok(Self { places, batch: batch.to_owned(), compactor, buckets: BTreeSet::new() })
     }
 }
 
 impl Making for Parting {
     fn add(&mut self, at: &Location, body: &[u8]) -> Result<(), Unmade> {
         let collected = at.bucket == *self.places.state_bucket() && at.key.as_str().starts_with(&self.places.collected());
+        let Self { compactor, buckets, .. } = self;
         if !collected {
-            return Ok(self.compactor.read(&at.to_string(), Cursor::new(body))?);
+            buckets.insert(at.bucket.to_string());
+            return Ok(compactor.read(&at.to_string(), Cursor::new(body))?);
         }
-        let compactor = &mut self.compactor;
-        Ok(read_bundle(body, |place, reader| compactor.read(&format!("s3://{place}"), reader).map_err(std::io::Error::other))?)
+        let read = read_bundle(body, |place, reader| {
+            buckets.extend(place.split_once('/').map(|(bucket, _)| bucket.to_owned()));
+            compactor.read(&format!("s3://{place}"), reader)
+        });
+        read.map_err(|error| match error {
+            // A bundle lies in memory: what its reader says is said of the bundle.
+            BundleError::Damaged(error) | BundleError::Each(CompactError::Read { error, .. }) => {
+                Unmade::Damaged(at.clone(), error.to_string())
+            }
+            BundleError::Newer(_) => Unmade::Newer(at.clone(), error.to_string()),
+            BundleError::Each(error) => error.into(),
+        })
     }
 
     fn finish(self: Box<Self>) -> Result<Made, Unmade> {
-        let Self { places, batch, compactor } = *self;
+        let Self { places, batch, compactor, buckets } = *self;
         let (counts, sink) = compactor.finish()?;
         let mut made = Made { lines: counts.lines, rejects: counts.rejects, ..Made::default() };
         let mut places_taken = BTreeSet::new();
@@ -72,7 +68,7 @@ impl Making for Parting {
                 return Err(Unmade::Twice(at));
             }
             let source = part.name.folder.split('/').find_map(|segment| segment.strip_prefix("bucket="));
-            made.sources.extend(source.map(str::to_owned));
+            made.into_itself.extend(source.filter(|source| buckets.contains(*source)).map(str::to_owned));
             let metadata = Metadata::from([("brigade-version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
             made.outputs.push(Output {
                 at,
@@ -93,12 +89,13 @@ mod tests {
     use brigade::event::{BucketName, ObjectKey};
 
     use super::*;
+    use crate::bundle::BundleWriter;
     use crate::invariants::lines_of;
 
-    fn parts(whole: bool) -> Parts {
+    fn parting() -> Parting {
         let place = |text| Place::parse(text).unwrap();
         let places = Places::new(&place("s3://tables/t/"), &place("s3://state/"));
-        Parts { places, settings: Settings { whole, memory: 64 << 10, file_size: 1, ..Settings::default() } }
+        Parting::new(places, Settings { memory: 64 << 10, file_size: 1, ..Settings::default() }, "B").unwrap()
     }
 
     /// Log objects of the same two hours; those of one have their own request ids. One line in ten is of a bucket whose
@@ -116,8 +113,8 @@ mod tests {
         (0..2_000).map(line).collect()
     }
 
-    fn made(parts: &Parts, order: &[usize]) -> Result<Made, Unmade> {
-        let mut making = parts.begin("B")?;
+    fn made(making: Parting, order: &[usize]) -> Result<Made, Unmade> {
+        let mut making = Box::new(making);
         for of in order {
             let key = ObjectKey::new(format!("2026-11-22-11-00-0{of}-A"))?;
             making.add(&Location::new(BucketName::new("logs"), key), log(*of).as_bytes())?;
@@ -133,18 +130,39 @@ mod tests {
 
     #[test]
     fn log_objects_that_overlap_in_time_make_one_part_whatever_the_memory_and_their_order() {
-        let one = made(&parts(true), &[0, 1, 2]).unwrap();
+        let one = made(parting(), &[0, 1, 2]).unwrap();
         let lines = published(&one);
         assert_eq!(lines.len(), one.outputs.len(), "no two have one place");
         assert_eq!(lines.len(), 2, "{:?}", lines.keys());
         assert_eq!(lines.values().map(BTreeSet::len).sum::<usize>(), 6_000);
         // Another who finishes the batch gets its log objects in another order, and names the same lines the same.
-        assert_eq!(published(&made(&parts(true), &[2, 0, 1]).unwrap()), lines);
+        assert_eq!(published(&made(parting(), &[2, 0, 1]).unwrap()), lines);
+    }
+
+    #[test]
+    fn a_bucket_whose_log_lies_in_it_is_told() {
+        for (bucket, expected) in [("logs", &[][..]), ("photos", &["photos"])] {
+            let mut making = Box::new(parting());
+            let at = |key| Location::new(BucketName::new(bucket), ObjectKey::new(key).unwrap());
+            making.add(&at("2026-11-22-11-00-00-A"), log(0).as_bytes()).unwrap();
+            assert_eq!(making.finish().unwrap().into_itself.into_iter().collect::<Vec<_>>(), expected, "at once");
+
+            let mut bundle = BundleWriter::new().unwrap();
+            bundle.add(&format!("{bucket}/2026-11-22-11-00-00-A"), log(0).as_bytes()).unwrap();
+            let bundle = bundle.finish().unwrap();
+            let mut making = Box::new(parting());
+            let open = making.places.bundle("2026-11-22-11", "A").unwrap();
+            making.add(&open, &bundle).unwrap();
+            assert_eq!(making.finish().unwrap().into_itself.into_iter().collect::<Vec<_>>(), expected, "collected before");
+        }
     }
 
     #[test]
     fn two_parts_of_one_place_are_an_error() {
-        let error = made(&parts(false), &[0, 1]).unwrap_err();
+        let mut making = parting();
+        let settings = Settings { memory: 64 << 10, file_size: 1, ..Settings::default() };
+        making.compactor = Compactor::new(settings, "B", InMemory::default()).unwrap();
+        let error = made(making, &[0, 1]).unwrap_err();
         assert!(matches!(error, Unmade::Twice(_)), "{error}");
     }
 }

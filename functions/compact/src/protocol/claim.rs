@@ -1,5 +1,5 @@
-//! The compare-and-swap steps on a shard: claim, give back, commit, forget. Each finds its own earlier decision in what it is
-//! shown, since a write whose reply was lost may land before the step is asked again.
+//! The compare-and-swap steps on a shard: claim, begin to publish, commit, forget. Each finds its own earlier decision in what
+//! it is shown, since a write whose reply was lost may land before the step is asked again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::shard::{Batch, Shard};
+use super::way::Way;
 
 /// Who claims, and how much at once.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Claimant<'a> {
     pub lease: Duration,
     /// Of a fresh batch.
     pub limits: Limits,
+    /// Of a fresh batch.
+    pub way: &'a Way,
     /// Batches that it has tried in this pass, in vain: they are left alone now.
     pub tried: &'a BTreeSet<String>,
 }
@@ -44,7 +47,7 @@ pub enum Claimed {
 }
 
 /// How an input stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Its lines are published.
     Done,
@@ -53,6 +56,8 @@ pub enum Standing {
         /// In seconds since 1970.
         until: i64,
     },
+    /// Nobody can ever read it, for this reason.
+    SetAside(String),
 }
 
 /// Claims what `wanted` (by name, with its bytes) needs: first the claimant's own open batch, then one whose lease has run
@@ -77,35 +82,47 @@ pub fn claim(
         claimant.owner.clone_into(&mut batch.owner);
         batch.lease = lease;
         batch.taken_over = batch.taken_over.saturating_add(1);
+        batch.way.get_or_insert_with(|| claimant.way.clone());
         let batch = batch.clone();
         return Step::Write(shard, Claimed::Work(batch));
     }
-    let inputs = fresh(&shard, wanted, claimant.limits);
+    let (inputs, bytes) = fresh(&shard, wanted, claimant.limits);
     if inputs.is_empty() {
         return Step::Keep(Claimed::Rest(standings(&shard, wanted)));
     }
     let id = name(claimant.owner, &inputs);
-    let batch = Batch { id, inputs, owner: claimant.owner.to_owned(), lease, taken_over: 0 };
+    let (owner, way) = (claimant.owner.to_owned(), Some(claimant.way.clone()));
+    let batch = Batch { id, inputs, owner, lease, taken_over: 0, bytes, way, publishing: false };
     shard.open.push(batch.clone());
     Step::Write(shard, Claimed::Work(batch))
 }
 
-/// Wanted inputs that are neither done nor in an open batch, as many as fit; at least one, whatever its size.
-fn fresh(shard: &Shard, wanted: &BTreeMap<String, u64>, limits: Limits) -> Vec<String> {
+/// Wanted inputs that are neither done nor set aside nor in an open batch, as many as fit, and their bytes; at least one,
+/// whatever its size.
+fn fresh(shard: &Shard, wanted: &BTreeMap<String, u64>, limits: Limits) -> (Vec<String>, u64) {
     let open: BTreeSet<&str> = shard.open.iter().flat_map(|batch| batch.inputs.iter().map(String::as_str)).collect();
-    let free = wanted.iter().filter(|(name, _)| !shard.done.contains(*name) && !open.contains(name.as_str()));
-    let mut bytes = 0_u64;
-    let fits = |(n, (_, size)): &(usize, (&String, &u64))| {
-        bytes = bytes.saturating_add(**size);
-        *n == 0 || (*n < limits.inputs && bytes <= limits.bytes)
-    };
-    free.enumerate().take_while(fits).map(|(_, (name, _))| name.clone()).collect()
+    let ended = |name: &String| shard.done.contains(name) || shard.set_aside.contains_key(name);
+    let free = wanted.iter().filter(|(name, _)| !ended(name) && !open.contains(name.as_str()));
+    let (mut inputs, mut bytes) = (Vec::new(), 0_u64);
+    for (name, size) in free {
+        let together = bytes.saturating_add(*size);
+        if !inputs.is_empty() && (inputs.len() == limits.inputs || together > limits.bytes) {
+            break;
+        }
+        inputs.push(name.clone());
+        bytes = together;
+    }
+    (inputs, bytes)
 }
 
 fn standings(shard: &Shard, wanted: &BTreeMap<String, u64>) -> BTreeMap<String, Standing> {
     let leases: BTreeMap<&str, i64> =
         shard.open.iter().flat_map(|batch| batch.inputs.iter().map(|input| (input.as_str(), batch.lease))).collect();
-    let standing = |name: &String| leases.get(name.as_str()).map_or(Standing::Done, |until| Standing::Open { until: *until });
+    let standing = |name: &String| match (leases.get(name.as_str()), shard.set_aside.get(name)) {
+        (Some(until), _) => Standing::Open { until: *until },
+        (None, Some(reason)) => Standing::SetAside(reason.clone()),
+        (None, None) => Standing::Done,
+    };
     wanted.keys().map(|name| (name.clone(), standing(name))).collect()
 }
 
@@ -116,24 +133,50 @@ fn name(owner: &str, inputs: &[String]) -> String {
     hex(digest.finalize().iter().take(16))
 }
 
-/// Gives inputs back to be claimed by anybody. Answers whether they are: only by the batch's first owner, and only before it
-/// has published anything of the batch (which is for the caller to hold).
-pub fn give_back(shard: Option<&Shard>, id: &str, owner: &str, inputs: &BTreeSet<String>) -> Step<Shard, bool> {
-    let Some(mut shard) = shard.cloned() else { return Step::Keep(false) };
+/// What comes of the wish to publish a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It may be published, without the inputs that were named.
+    Yes,
+    /// Another has it, or has finished it.
+    Others,
+    /// Something of it may be published already, with an input that can't be read now: it waits for that input.
+    Waits,
+}
+
+/// The batch is read, and about to be published. Inputs that can't be read now go `back`, to be claimed by anybody; those
+/// that nobody can ever read are set `aside`, each with its reason. What is left is marked as being published: from now on
+/// the batch has these inputs, whoever finishes it.
+pub fn begin(
+    shard: Option<&Shard>,
+    id: &str,
+    owner: &str,
+    back: &BTreeSet<String>,
+    aside: &BTreeMap<String, String>,
+) -> Step<Shard, Begun> {
+    let Some(mut shard) = shard.cloned() else { return Step::Keep(Begun::Others) };
     let Some(batch) = shard.open.iter_mut().find(|batch| batch.id == id) else {
         // This step's own write has landed, and nothing was left of the batch; or somebody else has finished it.
-        return Step::Keep(!inputs.iter().any(|input| shard.done.contains(input)));
+        let unread = !back.is_empty() || !aside.is_empty();
+        let own = back.iter().all(|input| !shard.done.contains(input))
+            && aside.keys().all(|input| shard.set_aside.contains_key(input));
+        return Step::Keep(if unread && own { Begun::Yes } else { Begun::Others });
     };
-    if batch.owner != owner || batch.taken_over > 0 {
-        return Step::Keep(false);
+    if batch.owner != owner {
+        return Step::Keep(Begun::Others);
     }
     let before = batch.inputs.len();
-    batch.inputs.retain(|input| !inputs.contains(input));
-    if batch.inputs.len() == before {
-        return Step::Keep(true);
+    if batch.publishing && batch.inputs.iter().any(|input| back.contains(input)) {
+        return Step::Keep(Begun::Waits);
     }
+    batch.inputs.retain(|input| !back.contains(input) && !aside.contains_key(input));
+    if batch.publishing && batch.inputs.len() == before {
+        return Step::Keep(Begun::Yes);
+    }
+    batch.publishing = true;
     shard.open.retain(|batch| !batch.inputs.is_empty());
-    Step::Write(shard, true)
+    shard.set_aside.extend(aside.clone());
+    Step::Write(shard, Begun::Yes)
 }
 
 /// The batch's parts are durable: its inputs are done.
@@ -168,7 +211,12 @@ mod tests {
 
     fn batch(id: &str, inputs: &str, owner: &str, lease: i64) -> Batch {
         let inputs = inputs.chars().map(String::from).collect();
-        Batch { id: id.to_owned(), inputs, owner: owner.to_owned(), lease, taken_over: 0 }
+        let (owner, way) = (owner.to_owned(), Some(way("then")));
+        Batch { id: id.to_owned(), inputs, owner, lease, taken_over: 0, bytes: 10, way, publishing: false }
+    }
+
+    fn way(window: &str) -> Way {
+        Way::Collected { window: window.to_owned() }
     }
 
     fn shard(done: &str, open: &[Batch]) -> Shard {
@@ -179,11 +227,15 @@ mod tests {
         }
     }
 
+    fn set_aside(input: &str) -> Shard {
+        Shard { set_aside: BTreeMap::from([(input.to_owned(), "cut off".to_owned())]), ..shard("", &[]) }
+    }
+
     /// Inputs are single letters of 10 bytes.
     fn step(shard: Option<&Shard>, wanted: &str, owner: &str, tried: &[&str], now: i64) -> Step<Shard, Claimed> {
         let tried = tried.iter().map(|id| (*id).to_owned()).collect();
         let limits = Limits { bytes: 30, inputs: 4 };
-        let claimant = Claimant { owner, lease: LEASE, limits, tried: &tried };
+        let claimant = Claimant { owner, lease: LEASE, limits, way: &way("now"), tried: &tried };
         let wanted = wanted.chars().map(|c| (c.to_string(), 10)).collect();
         claim(shard, (&BucketName::new("logs"), "s-"), &wanted, &claimant, at(now))
     }
@@ -202,6 +254,7 @@ mod tests {
                 let one = |(name, standing): (&String, &Standing)| match standing {
                     Standing::Done => format!("{name} done"),
                     Standing::Open { until } => format!("{name} open until {until}"),
+                    Standing::SetAside(reason) => format!("{name} set aside: {reason}"),
                 };
                 standings.iter().map(one).collect::<Vec<_>>().join(", ")
             }
@@ -240,6 +293,8 @@ mod tests {
                 "write 2 open: work on a until 251 (taken over 0)",
             ),
             ("more bytes than fit", None, "abcde", 0, "write 1 open: work on abc until 100 (taken over 0)"),
+            ("some are set aside", Some(set_aside("b")), "ab", 0, "write 1 open: work on a until 100 (taken over 0)"),
+            ("all are set aside", Some(set_aside("b")), "b", 0, "b set aside: cut off"),
         ] {
             assert_eq!(told(&step(shard.as_ref(), wanted, "me", &[], now)), expected, "{situation}");
         }
@@ -269,26 +324,70 @@ mod tests {
     fn a_large_input_is_a_batch_by_itself() {
         let wanted = BTreeMap::from([("a".to_owned(), 1000), ("b".to_owned(), 1)]);
         let first = fresh(&Shard::default(), &wanted, Limits { bytes: 30, inputs: 4 });
-        assert_eq!(first, ["a"]);
+        assert_eq!(first, (vec!["a".to_owned()], 1000));
     }
 
     #[test]
-    fn only_the_first_owner_gives_back() {
+    fn a_batch_keeps_the_way_in_which_it_was_begun() {
+        let claimed = |open: Batch| match step(Some(&shard("", &[open])), "a", "me", &[], 200) {
+            Step::Write(shard, Claimed::Work(batch)) => {
+                assert_eq!(shard.open, std::slice::from_ref(&batch));
+                batch.way
+            }
+            other => panic!("{other:?}"),
+        };
+        let begun = batch("x", "a", "other", 100);
+        assert_eq!(claimed(begun.clone()), Some(way("then")));
+        assert_eq!(claimed(Batch { way: None, ..begun }), Some(way("now")), "version 1 told none");
+        let Step::Write(_, Claimed::Work(fresh)) = step(None, "abc", "me", &[], 0) else { panic!("nothing claimed") };
+        assert_eq!((fresh.way, fresh.bytes, fresh.publishing), (Some(way("now")), 30, false));
+    }
+
+    #[test]
+    fn inputs_that_cannot_be_read_leave_a_batch_until_it_is_being_published() {
         let mine = batch("x", "abc", "me", 100);
         let taken = Batch { taken_over: 1, ..mine.clone() };
-        let b = BTreeSet::from(["b".to_owned()]);
-        let rest = shard("", &[batch("x", "ac", "me", 100)]);
-        for (situation, before, expected) in [
-            ("mine", shard("", std::slice::from_ref(&mine)), Step::Write(rest.clone(), true)),
-            ("given back before", rest, Step::Keep(true)),
-            ("another's", shard("", &[batch("x", "abc", "other", 100)]), Step::Keep(false)),
-            ("taken over by me", shard("", &[taken]), Step::Keep(false)),
-            ("finished by another", shard("abc", &[]), Step::Keep(false)),
+        let publishing = |batch: &Batch| Batch { publishing: true, ..batch.clone() };
+        let rest = publishing(&batch("x", "ac", "me", 100));
+        let (none, b) = (BTreeSet::new(), BTreeSet::from(["b".to_owned()]));
+        for (situation, open, back, expected) in [
+            ("all are read", &mine, &none, Step::Write(publishing(&mine), Begun::Yes)),
+            ("all are read, and were by another before", &publishing(&taken), &none, Step::Keep(Begun::Yes)),
+            ("one is not", &mine, &b, Step::Write(rest.clone(), Begun::Yes)),
+            ("that was written, and its reply lost", &rest, &b, Step::Keep(Begun::Yes)),
+            ("taken over", &taken, &b, Step::Write(Batch { taken_over: 1, ..rest.clone() }, Begun::Yes)),
+            ("taken over when it was being published", &publishing(&taken), &b, Step::Keep(Begun::Waits)),
+            ("another's", &batch("x", "abc", "other", 100), &b, Step::Keep(Begun::Others)),
         ] {
-            assert_eq!(give_back(Some(&before), "x", "me", &b), expected, "{situation}");
+            let expected = match expected {
+                Step::Write(batch, begun) => Step::Write(shard("", &[batch]), begun),
+                Step::Keep(begun) => Step::Keep(begun),
+            };
+            let before = shard("", std::slice::from_ref(open));
+            assert_eq!(begin(Some(&before), "x", "me", back, &BTreeMap::new()), expected, "{situation}");
         }
-        let all = mine.inputs.iter().cloned().collect();
-        assert_eq!(give_back(Some(&shard("", &[mine])), "x", "me", &all), Step::Write(shard("", &[]), true));
+        let all: BTreeSet<String> = mine.inputs.iter().cloned().collect();
+        let step = |before: Shard, back| begin(Some(&before), "x", "me", back, &BTreeMap::new());
+        assert_eq!(step(shard("", &[mine]), &all), Step::Write(shard("", &[]), Begun::Yes), "none is");
+        assert_eq!(step(shard("", &[]), &all), Step::Keep(Begun::Yes), "that was written, and its reply lost");
+        for back in [&none, &b] {
+            assert_eq!(step(shard("abc", &[]), back), Step::Keep(Begun::Others), "finished by another");
+        }
+        assert_eq!(begin(None, "x", "me", &none, &BTreeMap::new()), Step::Keep(Begun::Others));
+    }
+
+    #[test]
+    fn an_input_that_nobody_can_ever_read_is_set_aside_whoever_publishes() {
+        let aside = BTreeMap::from([("b".to_owned(), "cut off".to_owned())]);
+        for publishing in [false, true] {
+            let before = shard("", &[Batch { publishing, ..batch("x", "abc", "me", 100) }]);
+            let rest = Batch { publishing: true, ..batch("x", "ac", "me", 100) };
+            let after = Shard { open: vec![rest], ..set_aside("b") };
+            let step = |shard: &Shard| begin(Some(shard), "x", "me", &BTreeSet::new(), &aside);
+            assert_eq!(step(&before), Step::Write(after.clone(), Begun::Yes));
+            assert_eq!(step(&after), Step::Keep(Begun::Yes), "that was written, and its reply lost");
+            assert_eq!(step(&Shard { open: Vec::new(), ..after }), Step::Keep(Begun::Yes), "it was all there was");
+        }
     }
 
     #[test]

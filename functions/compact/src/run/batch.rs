@@ -11,8 +11,8 @@ use futures::{FutureExt, StreamExt, stream};
 use super::Pass;
 use super::fetch::Fetched;
 use super::work::Work;
-use crate::product::{Made, Output};
-use crate::protocol::claim;
+use crate::product::{Made, Output, Unmade};
+use crate::protocol::claim::{self, Begun};
 use crate::protocol::shard::{Batch, Shard};
 
 /// Outputs that are written at once.
@@ -26,10 +26,8 @@ pub(super) struct Published {
     pub(super) written: u64,
     /// Inputs that were read: what is deleted or tagged now.
     pub(super) read: BTreeSet<String>,
-    /// Inputs that were left out, each with its verdict.
-    pub(super) left_out: BTreeMap<String, Verdict>,
-    /// Inputs that were given back, each with its verdict.
-    pub(super) given_back: BTreeMap<String, Verdict>,
+    /// The others, each with its verdict: left out, given back, or set aside.
+    pub(super) others: BTreeMap<String, Verdict>,
     pub(super) seen: Seen<Shard>,
 }
 
@@ -37,16 +35,50 @@ pub(super) struct Published {
 #[derive(Default)]
 struct Inputs {
     read: BTreeSet<String>,
+    /// There is no object.
     left_out: BTreeMap<String, Verdict>,
+    /// They can't be read as they are, or now.
     failed: BTreeMap<String, Verdict>,
+}
+
+/// Why nothing was made of a batch's inputs.
+enum Unread {
+    /// For this one, which was found out only in the midst of it: nothing that was made of the others is of use.
+    Input(String, Wrong),
+    /// The batch must be tried again.
+    Failed(Verdict),
+}
+
+/// What is wrong with an input.
+enum Wrong {
+    /// It will never be readable, for this reason.
+    Damaged(String),
+    /// It can't be read here.
+    Failed(Verdict),
 }
 
 impl Pass<'_> {
     /// Publishes the batch. `Err`: it stays open, and all its messages must come back.
     pub(super) async fn publish(&self, batch: &Batch, seen: Seen<Shard>) -> Result<Published, Verdict> {
         let shard = Shard::new(self.bucket, self.stem);
-        let (inputs, made) = self.read(&shard, batch).await?;
-        let seen = self.give_back(batch, &inputs.failed, seen).await?;
+        let mut wrong = BTreeMap::new();
+        // Each round has found another input that is wrong: that is rare enough to read the others once more.
+        let (mut inputs, made) = loop {
+            match self.read(&shard, batch, &wrong).await {
+                Ok(read) => break read,
+                Err(Unread::Input(name, what)) if !self.deadline.left().is_zero() => drop(wrong.insert(name, what)),
+                Err(Unread::Input(name, _)) => return Err(Verdict::retry("unstarted", format!("no time left without {name}"))),
+                Err(Unread::Failed(verdict)) => return Err(verdict),
+            }
+        };
+        let mut aside = BTreeMap::new();
+        for (name, what) in wrong {
+            match what {
+                Wrong::Damaged(reason) => drop(aside.insert(name, reason)),
+                Wrong::Failed(verdict) => drop(inputs.failed.insert(name, verdict)),
+            }
+        }
+        let seen = self.begin(batch, &inputs.failed, &aside, &made, seen).await?;
         let written = self.write_all(&made.outputs).await?;
         let committed = self
             .engine
@@ -55,23 +87,30 @@ impl Pass<'_> {
             .await
             .map_err(|error| error.verdict())?;
         if committed.answer.is_none() {
-            return Err(Verdict::retry("contended", format!("{} is written by too many", self.document)));
+            return Err(self.contended());
         }
+        let aside = aside.into_iter().map(|(name, reason)| {
+            let verdict = Verdict::park("damaged", format!("s3://{}/{}{name}: {reason}", self.bucket, self.stem));
+            (name, verdict)
+        });
         let Inputs { read, left_out, failed } = inputs;
-        Ok(Published { made, written, read, left_out, given_back: failed, seen: committed.seen })
+        let others = aside.chain(left_out).chain(failed).collect();
+        Ok(Published { made, written, read, others, seen: committed.seen })
     }
 
-    /// Reads all inputs, so many at once, while what has arrived is worked on by another thread.
-    async fn read(&self, shard: &Shard, batch: &Batch) -> Result<(Inputs, Made), Verdict> {
-        let mut work = Work::begin(self.product, &batch.id)?;
-        let fetches: Vec<BoxFuture<'_, _>> = batch.inputs.iter().map(|name| self.fetch_one(shard, name).boxed()).collect();
+    /// Reads all inputs but those that are `wrong`, so many at once, while what has arrived is worked on by another thread.
+    async fn read(&self, shard: &Shard, batch: &Batch, wrong: &BTreeMap<String, Wrong>) -> Result<(Inputs, Made), Unread> {
+        let way = batch.way.as_ref().unwrap_or(&self.way);
+        let mut work = Work::new(self.products.begin(way, &batch.id, self.rows(batch)).map_err(|unmade| self.unread(unmade))?);
+        let wanted = batch.inputs.iter().filter(|name| !wrong.contains_key(*name));
+        let fetches: Vec<BoxFuture<'_, _>> = wanted.map(|name| self.fetch_one(shard, name).boxed()).collect();
         let mut fetches = stream::iter(fetches).buffer_unordered(self.engine.fetches);
         let mut inputs = Inputs::default();
         loop {
             let fetched = tokio::select! {
                 biased;
                 done = work.step(), if work.is_busy() => {
-                    done?;
+                    done.map_err(|unmade| self.unread(unmade))?;
                     continue;
                 }
                 fetched = fetches.next(), if !work.is_full() => fetched,
@@ -91,7 +130,22 @@ impl Pass<'_> {
                 }
             }
         }
-        Ok((inputs, work.finish().await?))
+        let made = work.finish().await.map_err(|unmade| self.unread(unmade))?;
+        Ok((inputs, made))
+    }
+
+    fn unread(&self, unmade: Unmade) -> Unread {
+        let name = |at: &Location| {
+            let key = at.key.as_str();
+            key.strip_prefix(self.stem).unwrap_or(key).to_owned()
+        };
+        let text = unmade.to_string();
+        match unmade {
+            Unmade::Damaged(at, reason) => Unread::Input(name(&at), Wrong::Damaged(reason)),
+            Unmade::Newer(at, _) => Unread::Input(name(&at), Wrong::Failed(Verdict::retry("newer", text))),
+            Unmade::Panic(_) => Unread::Failed(Verdict::retry("panic", text)),
+            _ => Unread::Failed(Verdict::retry("not-made", text)),
+        }
     }
 
     async fn fetch_one(&self, shard: &Shard, name: &str) -> (String, Option<Location>, Fetched) {
@@ -104,18 +158,28 @@ impl Pass<'_> {
         }
     }
 
-    /// Nothing of the batch is written yet: what can't be read now goes back, so that the rest need not wait for it.
-    async fn give_back(
+    /// Nothing of the batch is written by this process yet: what can't be read leaves it, so that the rest need not wait.
+    async fn begin(
         &self,
         batch: &Batch,
         failed: &BTreeMap<String, Verdict>,
+        aside: &BTreeMap<String, String>,
+        made: &Made,
         seen: Seen<Shard>,
     ) -> Result<Seen<Shard>, Verdict> {
-        let Some(first) = failed.values().next() else { return Ok(seen) };
-        let names: BTreeSet<String> = failed.keys().cloned().collect();
-        let step = |shard: Option<&Shard>, _| claim::give_back(shard, &batch.id, &batch.owner, &names);
-        let given = self.engine.documents.update(&self.document, Some(seen), step).await.map_err(|error| error.verdict())?;
-        if given.answer == Some(true) { Ok(given.seen) } else { Err(waits_for(first)) }
+        if failed.is_empty() && aside.is_empty() && made.outputs.is_empty() {
+            // Nothing will be published, and nothing leaves: that is the same with the mark and without.
+            return Ok(seen);
+        }
+        let back: BTreeSet<String> = failed.keys().cloned().collect();
+        let step = |shard: Option<&Shard>, _| claim::begin(shard, &batch.id, &batch.owner, &back, aside);
+        let begun = self.engine.documents.update(&self.document, Some(seen), step).await.map_err(|error| error.verdict())?;
+        match begun.answer {
+            Some(Begun::Yes) => Ok(begun.seen),
+            Some(Begun::Others) => Err(Verdict::retry("claimed", "another works on its batch, or has finished it")),
+            Some(Begun::Waits) => Err(waits_for(failed)),
+            None => Err(self.contended()),
+        }
     }
 
     /// Answers how many bytes were written; what was there already is not among them.
@@ -161,9 +225,12 @@ impl Pass<'_> {
 }
 
 /// Somebody may have published a part of the batch: it waits for the input, and so does whoever brings one of its inputs.
-fn waits_for(input: &Verdict) -> Verdict {
-    match input {
-        Verdict::Retry(..) => input.clone(),
-        other => Verdict::Retry(other.reason().cloned().unwrap_or_else(|| Reason::new("not-read", "an input")), None),
+fn waits_for(failed: &BTreeMap<String, Verdict>) -> Verdict {
+    match failed.values().next() {
+        Some(Verdict::Retry(reason, after)) => Verdict::Retry(reason.clone(), *after),
+        other => {
+            let reason = other.and_then(Verdict::reason).cloned();
+            Verdict::Retry(reason.unwrap_or_else(|| Reason::new("not-read", "an input")), None)
+        }
     }
 }

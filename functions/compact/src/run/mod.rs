@@ -28,6 +28,8 @@ pub(crate) struct Engine {
     pub(crate) documents: Documents,
     /// The bound on what inputs in flight hold together.
     pub(crate) memory: Memory,
+    /// The bound on what batches in the making hold together.
+    pub(crate) batches: Memory,
     /// Inputs that are fetched at once.
     pub(crate) fetches: usize,
     /// Of what is written.

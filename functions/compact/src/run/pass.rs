@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use brigade::budget::Deadline;
+use brigade::budget::{Deadline, Held};
 use brigade::event::BucketName;
 use brigade::ledger::Seen;
 use brigade::storage::Location;
@@ -12,9 +12,11 @@ use tokio::time::Instant;
 
 use super::batch::Published;
 use super::{After, Engine};
-use crate::product::Product;
+use crate::product::Products;
 use crate::protocol::claim::{self, Claimant, Claimed, Limits, Standing};
 use crate::protocol::shard::{Batch, Shard};
+use crate::protocol::way::Way;
+use crate::room::weight;
 
 /// A lease outlives its holder: the longest attempt of a request (60 s), and clocks that differ.
 const SLACK: Duration = Duration::from_secs(75);
@@ -23,6 +25,9 @@ const LONGEST_WAIT: i64 = 300;
 
 /// No batch is claimed with less time to work on it: its inputs would wait for the lease in vain.
 const LEAST_TIME: Duration = Deadline::RESERVE.saturating_mul(2);
+
+/// Rows of small log objects take more than their text; what a batch needs in any case covers that.
+const LEAST_ROWS: u64 = 4 << 20;
 
 /// The end of each input, by name.
 pub(crate) type Ends = BTreeMap<String, Outcome>;
@@ -35,7 +40,11 @@ pub(crate) struct Pass<'a> {
     pub(crate) bucket: &'a BucketName,
     pub(crate) stem: &'a str,
     pub(crate) limits: Limits,
-    pub(crate) product: &'a dyn Product,
+    /// Bytes of text that one byte of an input makes.
+    pub(crate) swell: u64,
+    /// Of a fresh batch.
+    pub(crate) way: Way,
+    pub(crate) products: &'a Products,
     pub(crate) after: After,
     pub(crate) deadline: Deadline,
 }
@@ -56,18 +65,52 @@ impl Pass<'_> {
             }
             let needed = if tried.is_empty() { LEAST_TIME } else { self.engine.pace.estimate() };
             if needed > self.deadline.left() {
-                return all(ends, left.keys(), &Verdict::retry("unstarted", "no time left in this invocation"));
+                return all(ends, left.keys(), &unstarted());
             }
+            // Before the claim: a batch that waits for memory should not have a lease that runs.
+            let expected = self.limits.bytes.min(left.values().copied().fold(0, u64::saturating_add));
+            let Some(mut room) = self.room(expected).await else { return all(ends, left.keys(), &unstarted()) };
             let claimed = self.claim(&owner, &left, &tried, seen.take()).await;
             match claimed {
                 Err(verdict) => return all(ends, left.keys(), &verdict),
-                Ok((Claimed::Rest(standings), at)) => return self.rest(ends, standings, &at).await,
+                Ok((Claimed::Rest(standings), at)) => {
+                    drop(room);
+                    return self.rest(ends, standings, &at).await;
+                }
                 Ok((Claimed::Work(batch), at)) => {
                     tried.insert(batch.id.clone());
+                    let bytes = self.expected(&batch);
+                    if bytes > expected {
+                        // Another has begun it, or it is one large log object. Who holds nothing can wait for more.
+                        drop(room);
+                        let Some(more) = self.room(bytes).await else { return all(ends, left.keys(), &unstarted()) };
+                        room = more;
+                    }
                     seen = self.work(&batch, at, &left, &mut ends).await;
+                    drop(room);
                 }
             }
         }
+    }
+
+    /// What the batch's inputs hold together. Version 1 didn't tell.
+    fn expected(&self, batch: &Batch) -> u64 {
+        if batch.bytes == 0 { self.limits.bytes } else { batch.bytes }
+    }
+
+    /// The memory for a batch whose inputs have so many bytes, beside what other shards hold; `None`: no time is left to wait.
+    async fn room(&self, bytes: u64) -> Option<Held> {
+        let weight = weight(self.text(bytes));
+        tokio::time::timeout(self.deadline.left(), self.engine.batches.hold(weight)).await.ok()
+    }
+
+    fn text(&self, bytes: u64) -> u64 {
+        bytes.saturating_mul(self.swell)
+    }
+
+    /// Bytes of the rows that a batch may keep until its end: where there are more than was expected, they get out of order.
+    pub(super) fn rows(&self, batch: &Batch) -> usize {
+        usize::try_from(self.text(self.expected(batch)).max(LEAST_ROWS)).unwrap_or(usize::MAX)
     }
 
     async fn claim(
@@ -78,12 +121,12 @@ impl Pass<'_> {
         seen: Option<Seen<Shard>>,
     ) -> Result<(Claimed, Seen<Shard>), Verdict> {
         let lease = self.deadline.left() + Deadline::RESERVE + SLACK;
-        let claimant = Claimant { owner, lease, limits: self.limits, tried };
+        let claimant = Claimant { owner, lease, limits: self.limits, way: &self.way, tried };
         let step = |shard: Option<&Shard>, date| claim::claim(shard, (self.bucket, self.stem), wanted, &claimant, date);
         let updated = self.engine.documents.update(&self.document, seen, step).await.map_err(|error| error.verdict())?;
         match updated.answer {
             Some(claimed) => Ok((claimed, updated.seen)),
-            None => Err(Verdict::retry("contended", format!("{} is written by too many", self.document))),
+            None => Err(self.contended()),
         }
     }
 
@@ -127,6 +170,7 @@ impl Pass<'_> {
         let off = if done.is_empty() { Ok(()) } else { self.see_off(&done).await };
         for (name, standing) in standings {
             let verdict = match (standing, &off) {
+                (Standing::SetAside(reason), _) => Verdict::skip("set-aside", reason),
                 (Standing::Done, Ok(())) => Verdict::skip("duplicate", "its lines are published"),
                 (Standing::Done, Err(verdict)) => verdict.clone(),
                 (Standing::Open { until }, _) => {
@@ -140,18 +184,19 @@ impl Pass<'_> {
         ends
     }
 
+    pub(super) fn contended(&self) -> Verdict {
+        Verdict::retry("contended", format!("{} is written by too many", self.document))
+    }
+
     /// A bucket that logs into itself makes a log object for each one that is read here, for ever.
     fn warn(&self, published: &Published) {
-        if published.made.sources.contains(self.bucket.as_str()) {
-            self.engine.warn_of_itself(self.bucket);
-        }
+        published.made.into_itself.iter().for_each(|bucket| self.engine.warn_of_itself(bucket));
     }
 }
 
 impl Published {
     fn end(&self, name: &str, off: Option<&Verdict>) -> Verdict {
-        let other = self.given_back.get(name).or_else(|| self.left_out.get(name));
-        other.or(off).cloned().unwrap_or(Verdict::Done)
+        self.others.get(name).or(off).cloned().unwrap_or(Verdict::Done)
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
@@ -163,6 +208,10 @@ impl Published {
             ("bytes", self.written),
         ]
     }
+}
+
+fn unstarted() -> Verdict {
+    Verdict::retry("unstarted", "no time left in this invocation")
 }
 
 fn all<'n>(mut ends: Ends, names: impl Iterator<Item = &'n String>, verdict: &Verdict) -> Ends {

@@ -8,15 +8,17 @@ use std::collections::BTreeMap;
 use brigade::budget::Deadline;
 use brigade::ledger::Seen;
 use brigade::storage::{List, StoreError, paging};
-use brigade::verdict::{Outcome, Verdict, worst};
+use brigade::verdict::{Outcome, Verdict};
 use futures::TryStreamExt;
 
 use super::windows::is_closed;
 use super::{After, Engine, Pass};
 use crate::places::Places;
-use crate::product::Product;
+use crate::product::Products;
 use crate::protocol::claim::Limits;
 use crate::protocol::shard::Shard;
+use crate::protocol::way::Way;
+use crate::room::TEXT_OF_BUNDLE;
 
 /// Bundles that are looked at in one run; those of later windows wait for the next.
 const BUNDLES: usize = 50_000;
@@ -26,19 +28,29 @@ impl Engine {
     pub(crate) async fn publish_closed(
         &self,
         places: &Places,
-        product: &dyn Product,
+        products: &Products,
+        way: &Way,
         limits: Limits,
         deadline: Deadline,
     ) -> Result<Outcome, Verdict> {
         let mut whole = Outcome::from(Verdict::Done);
         let waiting = self.collected(places).await.map_err(|error| Verdict::of_error(&error))?;
-        for (window, bundles) in waiting {
+        let mut set_aside = 0;
+        for (window, mut bundles) in waiting {
             if deadline.left().is_zero() {
                 return Ok(Verdict::retry("unstarted", "no time left for all closed windows").into());
             }
             let document = places.window(&window).map_err(|error| Verdict::park("bad-key", error.to_string()))?;
             let seen: Seen<Shard> = self.documents.read(&document).await.map_err(|error| error.verdict())?;
             if !is_closed(&window, seen.date) {
+                continue;
+            }
+            if let Some(shard) = &seen.value {
+                let before = bundles.len();
+                bundles.retain(|name, _| !shard.set_aside.contains_key(name));
+                set_aside += (before - bundles.len()) as u64;
+            }
+            if bundles.is_empty() {
                 continue;
             }
             let stem = places.collected_in(&window);
@@ -48,11 +60,16 @@ impl Engine {
                 bucket: places.state_bucket(),
                 stem: &stem,
                 limits,
-                product,
+                swell: TEXT_OF_BUNDLE,
+                way: way.clone(),
+                products,
                 after: After::Delete,
                 deadline,
             };
-            whole = pass.run(&bundles, Some(seen)).await.into_values().fold(whole, together);
+            whole = pass.run(&bundles, Some(seen)).await.into_values().fold(whole, Outcome::and);
+        }
+        if set_aside > 0 {
+            whole.figures.push(("set_aside", set_aside));
         }
         Ok(whole)
     }
@@ -76,16 +93,4 @@ impl Engine {
         }
         Ok(found)
     }
-}
-
-/// The worse verdict, and the figures of both.
-fn together(whole: Outcome, one: Outcome) -> Outcome {
-    let mut figures = whole.figures;
-    for (name, figure) in one.figures {
-        match figures.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, sum)) => *sum += figure,
-            None => figures.push((name, figure)),
-        }
-    }
-    Outcome { verdict: worst([whole.verdict, one.verdict]), look_again: false, figures }
 }

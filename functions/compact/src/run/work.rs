@@ -7,11 +7,10 @@ use std::mem;
 
 use brigade::budget::Held;
 use brigade::storage::Location;
-use brigade::verdict::Verdict;
 use bytes::Bytes;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use crate::product::{Made, Making, Product, Unmade};
+use crate::product::{Made, Making, Unmade};
 
 /// Inputs that have arrived and wait for the processor.
 const AHEAD: usize = 8;
@@ -28,10 +27,9 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Begins with the batch of this name.
-    pub(super) fn begin(product: &dyn Product, batch: &str) -> Result<Self, Verdict> {
-        let making = product.begin(batch).map_err(|unmade| not_made(&unmade))?;
-        Ok(Self { making: Some(making), thread: None, waiting: Vec::new() })
+    /// Begins without any.
+    pub(super) fn new(making: Box<dyn Making>) -> Self {
+        Self { making: Some(making), thread: None, waiting: Vec::new() }
     }
 
     /// An input has arrived.
@@ -51,7 +49,7 @@ impl Work {
     }
 
     /// Waits until the thread is done, and lets one take what has arrived meanwhile. It may be dropped and called again.
-    pub(super) async fn step(&mut self) -> Result<(), Verdict> {
+    pub(super) async fn step(&mut self) -> Result<(), Unmade> {
         let Some(thread) = &mut self.thread else { return Ok(()) };
         let done = thread.await;
         self.thread = None;
@@ -61,12 +59,12 @@ impl Work {
     }
 
     /// The outputs of all that was added.
-    pub(super) async fn finish(mut self) -> Result<Made, Verdict> {
+    pub(super) async fn finish(mut self) -> Result<Made, Unmade> {
         while self.is_busy() {
             self.step().await?;
         }
         // It is gone only where a step has failed before.
-        let Some(making) = self.making else { return Err(Verdict::retry("not-made", "an input could not be added")) };
+        let making = self.making.ok_or(Unmade::Before)?;
         result(spawn_blocking(move || making.finish()).await)
     }
 
@@ -88,10 +86,6 @@ fn add_all(mut making: Box<dyn Making>, inputs: Vec<Arrived>) -> Result<Box<dyn 
     Ok(making)
 }
 
-fn result<T>(done: Result<Result<T, Unmade>, JoinError>) -> Result<T, Verdict> {
-    done.map_err(|panic| Verdict::retry("panic", panic.to_string()))?.map_err(|unmade| not_made(&unmade))
-}
-
-fn not_made(unmade: &Unmade) -> Verdict {
-    Verdict::retry("not-made", unmade.to_string())
+fn result<T>(done: Result<Result<T, Unmade>, JoinError>) -> Result<T, Unmade> {
+    done?
 }

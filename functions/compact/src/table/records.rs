@@ -75,6 +75,16 @@ impl Column {
         }
     }
 
+    fn of(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Time(column) => Self::Time(column.of(rows)),
+            Self::Status(column) => Self::Status(column.of(rows)),
+            Self::Number(column, field) => Self::Number(column.of(rows), *field),
+            Self::Text(column, field) => Self::Text(column.of(rows), *field),
+            Self::Hash(column, field) => Self::Hash(column.of(rows), *field),
+        }
+    }
+
     fn shrink(&mut self) {
         match self {
             Self::Time(column) | Self::Number(column, _) => column.shrink(),
@@ -114,7 +124,9 @@ impl Records {
         for column in &mut self.columns {
             match column {
                 Column::Time(column) => column.extend(records.iter().map(|record| Some(record.time * 1000))),
-                Column::Status(column) => column.extend(records.iter().map(|record| record.status)),
+                Column::Status(column) => {
+                    column.extend(records.iter().map(|record| record.status.and_then(|status| u32::try_from(status).ok())));
+                }
                 Column::Number(column, field) => column.extend(records.iter().map(|record| record.number(*field))),
                 Column::Text(column, field) if ascii => column.extend(records.iter().map(|record| record.text(*field))),
                 Column::Text(column, field) => {
@@ -176,6 +188,22 @@ impl Records {
         // What is left was put in order.
         self.sorted = true;
         Ok(())
+    }
+
+    /// The same rows in several, each of about `bytes`: sorted by time, also from one to the next.
+    pub(crate) fn in_order(&self, bytes: usize) -> impl Iterator<Item = Self> {
+        let order = self.due(true).order;
+        let rows = order.len().div_ceil(self.size().div_ceil(bytes.max(1)).max(1)).max(1);
+        (0..order.len().div_ceil(rows)).map(move |group| {
+            let these = order.get(group * rows..).unwrap_or_default();
+            self.of(these.get(..rows).unwrap_or(these))
+        })
+    }
+
+    /// These rows alone, in this order, which is that of their times.
+    fn of(&self, rows: &[u32]) -> Self {
+        let times = rows.iter().filter_map(|row| self.times.get(*row as usize).copied()).collect();
+        Self { columns: self.columns.iter().map(|column| column.of(rows)).collect(), times, sorted: true }
     }
 
     /// Gives the room of rows that are gone back; until then it is used again.

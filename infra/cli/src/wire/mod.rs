@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use brigade::aws::Clients;
 use brigade::notification::Filter;
+use brigade_local::clock::Clock;
 use brigade_wire::apply::{Patience, Report, Stopped, TestEvent, Why, apply, read};
 use brigade_wire::arn::{Arn, topic_name};
 use brigade_wire::aws::Aws;
@@ -206,6 +207,8 @@ async fn wish(cloud: &Aws, arguments: &Arguments) -> Result<Wish, Failure> {
         topic,
         filter: Filter { prefix: arguments.prefix.clone(), suffix: arguments.suffix.clone() },
         direction: if arguments.remove { Direction::Remove } else { Direction::Connect },
+        // A clock before 1970 takes nothing for left behind.
+        now: u64::try_from(Clock::real().now().unix_timestamp()).unwrap_or_default(),
     })
 }
 

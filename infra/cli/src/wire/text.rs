@@ -40,7 +40,7 @@ pub(super) fn outcome(arguments: &Arguments, plan: &Plan, outcome: &Outcome) -> 
         Outcome::Applied(report) => {
             let rivals = match report.rivals {
                 0 => "",
-                _ => " Somebody else wrote in between; that was merged with.",
+                _ => " Somebody else wrote the bucket's configuration in between; that was merged with.",
             };
             let event = match report.test_event {
                 TestEvent::None => String::new(),
@@ -91,6 +91,7 @@ pub(super) fn step(step: &Step) -> String {
         Step::ExpelTopic(queue) => format!("queue {} lets the topic send no more", queue.name),
         Step::ExpelBucket => "the topic lets S3 publish for the bucket no more".to_owned(),
         Step::DeleteTopic => "deleted the topic".to_owned(),
+        Step::DeleteProbe(name) => format!("deleted the queue {name}, which a killed call had left"),
     }
 }
 
@@ -101,7 +102,10 @@ fn why_in_words(why: &Why) -> String {
              mend that rule; --skip-destination-validation goes on without asking."
         ),
         Why::Failed(error) => error.to_string(),
-        Why::Contended => "others keep writing what this call writes".to_owned(),
+        Why::Contended => {
+            "what this call has written, several times, does not read so: others keep writing it, or it is slow to show"
+                .to_owned()
+        }
         Why::Refused(_) => "what others have written meanwhile does not go together with it".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use std::error::Error;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use brigade::aws::{Clients, failure};
+use brigade::aws::{Clients, Failure, failure};
 
 use crate::ports::{CloudError, Kind};
 
@@ -48,12 +48,31 @@ fn error<E>(doing: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Clou
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let failure = failure(error);
-    let doing = doing.into();
-    if let Some(region) = failure.region.filter(|_| matches!(failure.status, Some(301 | 307 | 400))) {
-        let message = format!("the bucket is in {region}; its topic and queues must be there too: set AWS_REGION={region}");
-        return CloudError { doing, kind: Kind::Refused, code: failure.code, message };
+    told(doing.into(), failure(error))
+}
+
+/// The same for a request about a bucket of a client in this region.
+fn error_of_bucket<E>(doing: String, error: &SdkError<E, HttpResponse>, region: Option<&str>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    told_of_bucket(doing, failure(error), region)
+}
+
+/// S3 names the bucket's region in answers of every kind: only another one than the client's is the reason.
+fn told_of_bucket(doing: String, failure: Failure, region: Option<&str>) -> CloudError {
+    match failure.region.as_deref().filter(|bucket| Some(*bucket) != region) {
+        Some(bucket) if matches!(failure.status, Some(301 | 307 | 400)) => CloudError {
+            message: format!("the bucket is in {bucket}; its topic and queues must be there too: set AWS_REGION={bucket}"),
+            kind: Kind::Refused,
+            doing,
+            code: failure.code,
+        },
+        _ => told(doing, failure),
     }
+}
+
+fn told(doing: String, failure: Failure) -> CloudError {
     let code = failure.code.as_deref().unwrap_or_default();
     let kind = match failure.status {
         _ if MISSING.contains(&code) => Kind::Missing,
@@ -64,4 +83,33 @@ where
         _ => Kind::Unavailable,
     };
     CloudError { doing, kind, code: failure.code, message: failure.message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_elsewhere_is_told_from_whatever_else_s3_refuses() {
+        let refused = |status: u16, code: &str, region: Option<&str>| Failure {
+            code: Some(code.to_owned()),
+            status: Some(status),
+            message: "S3's sentence".to_owned(),
+            unanswered: false,
+            region: region.map(str::to_owned),
+            date: None,
+        };
+        let cases = [
+            (refused(301, "PermanentRedirect", Some("eu-west-1")), "eu-west-1"),
+            (refused(400, "AuthorizationHeaderMalformed", Some("eu-west-1")), "eu-west-1"),
+            (refused(400, "InvalidArgument", Some("us-east-1")), "S3's sentence"),
+            (refused(403, "AccessDenied", Some("eu-west-1")), "S3's sentence"),
+            (refused(400, "InvalidArgument", None), "S3's sentence"),
+        ];
+        for (failure, said) in cases {
+            let case = format!("{failure:?}");
+            let error = told_of_bucket("the configuration".to_owned(), failure, Some("us-east-1"));
+            assert!(error.message.contains(said), "{case}: {error}");
+        }
+    }
 }

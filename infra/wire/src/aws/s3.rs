@@ -17,7 +17,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use brigade::notification::{Destination, Draft};
 
 use super::elements::unknown;
-use super::{Aws, error};
+use super::{Aws, error_of_bucket};
 use crate::notification::Notification;
 use crate::ports::{Check, CloudError, Kind, Notifications};
 
@@ -28,7 +28,7 @@ impl Notifications for Aws {
         let answer = Answer::default();
         let request = self.clients.s3().get_bucket_notification_configuration().bucket(bucket);
         let output = request.expected_bucket_owner(account).customize().interceptor(answer.clone()).send().await;
-        let output = output.map_err(|e| error(doing(), &e))?;
+        let output = output.map_err(|e| error_of_bucket(doing(), &e, self.clients.region()))?;
         let new = unknown(&answer.take());
         if !new.is_empty() {
             let message = format!(
@@ -56,7 +56,8 @@ impl Notifications for Aws {
         })?;
         let request = self.clients.s3().put_bucket_notification_configuration().bucket(bucket).expected_bucket_owner(account);
         let request = request.set_skip_destination_validation((check == Check::Nothing).then_some(true));
-        request.notification_configuration(configuration).send().await.map(drop).map_err(|e| error(doing(), &e))
+        let sent = request.notification_configuration(configuration).send().await;
+        sent.map(drop).map_err(|e| error_of_bucket(doing(), &e, self.clients.region()))
     }
 }
 

@@ -43,26 +43,25 @@ impl Aws {
                     let message = format!("there are more than {MAX_SUBSCRIPTIONS}; nothing is touched");
                     return Err(CloudError { doing: doing(), kind: Kind::Refused, code: None, message });
                 }
-                found.push(self.read_subscription(told).await?);
+                found.push(Subscription {
+                    arn: told.subscription_arn.unwrap_or_default(),
+                    protocol: told.protocol.unwrap_or_default(),
+                    endpoint: told.endpoint.unwrap_or_default(),
+                    attributes: BTreeMap::new(),
+                });
             }
         }
         Ok(found)
     }
 
-    async fn read_subscription(&self, told: aws_sdk_sns::types::Subscription) -> Result<Subscription, CloudError> {
-        let mut subscription = Subscription {
-            arn: told.subscription_arn.unwrap_or_default(),
-            protocol: told.protocol.unwrap_or_default(),
-            endpoint: told.endpoint.unwrap_or_default(),
-            attributes: BTreeMap::new(),
-        };
-        // One that waits for its confirmation has no ARN yet.
-        if subscription.protocol == "sqs" && subscription.arn.starts_with("arn:") {
-            let request = self.clients.sns().get_subscription_attributes().subscription_arn(&subscription.arn).send();
-            let output = request.await.map_err(|e| error(format!("subscription {}", subscription.arn), &e))?;
-            subscription.attributes = output.attributes.unwrap_or_default().into_iter().collect();
+    pub(super) async fn read_subscription(&self, arn: &str) -> Result<Option<BTreeMap<String, String>>, CloudError> {
+        match self.clients.sns().get_subscription_attributes().subscription_arn(arn).send().await {
+            Ok(output) => Ok(Some(output.attributes.unwrap_or_default().into_iter().collect())),
+            Err(failed) => match error(format!("subscription {arn}"), &failed) {
+                gone if gone.kind == Kind::Missing => Ok(None),
+                failed => Err(failed),
+            },
         }
-        Ok(subscription)
     }
 
     pub(super) async fn make_topic(&self, name: &str, (key, value): (&str, &str)) -> Result<(), CloudError> {

@@ -22,6 +22,10 @@ impl Messaging for Aws {
         self.read_topic(topic).await
     }
 
+    async fn subscription(&self, arn: &str) -> Result<Option<BTreeMap<String, String>>, CloudError> {
+        self.read_subscription(arn).await
+    }
+
     async fn create_topic(&self, name: &str, tag: (&str, &str)) -> Result<(), CloudError> {
         self.make_topic(name, tag).await
     }
@@ -64,7 +68,13 @@ impl Messaging for Aws {
             QueueAttributeName::RedrivePolicy,
         ];
         let request = self.clients.sqs().get_queue_attributes().queue_url(&url).set_attribute_names(Some(names.into()));
-        let attributes = request.send().await.map_err(|e| error(doing(), &e))?.attributes.unwrap_or_default();
+        let attributes = match request.send().await {
+            Ok(output) => output.attributes.unwrap_or_default(),
+            Err(failed) => {
+                let failed = error(doing(), &failed);
+                return if failed.kind == Kind::Missing { Ok(None) } else { Err(failed) };
+            }
+        };
         let text = |name| attributes.get(&name).filter(|value| !value.is_empty()).cloned();
         let arn = text(QueueAttributeName::QueueArn).as_deref().and_then(Arn::parse);
         let arn = arn.ok_or_else(|| unreadable(doing(), &"SQS tells no ARN of it"))?;
@@ -72,6 +82,13 @@ impl Messaging for Aws {
         let policy = policy.map_err(|problem| unreadable(format!("the policy of queue {name}"), &problem))?;
         let dead_letters = text(QueueAttributeName::RedrivePolicy).as_deref().and_then(dead_letter_target);
         Ok(Some(Queue { arn, url, policy, key: text(QueueAttributeName::KmsMasterKeyId), dead_letters }))
+    }
+
+    async fn queues(&self, prefix: &str) -> Result<Vec<String>, CloudError> {
+        let request = self.clients.sqs().list_queues().queue_name_prefix(prefix).max_results(1000).send().await;
+        let output = request.map_err(|e| error(format!("the queues {prefix}…"), &e))?;
+        let name = |url: &String| url.rsplit('/').next().map(str::to_owned);
+        Ok(output.queue_urls.unwrap_or_default().iter().filter_map(name).collect())
     }
 
     async fn set_queue_policy(&self, url: &str, policy: &Policy) -> Result<(), CloudError> {
@@ -88,7 +105,10 @@ impl Messaging for Aws {
 
     async fn delete_queue(&self, url: &str) -> Result<(), CloudError> {
         let sent = self.clients.sqs().delete_queue().queue_url(url).send().await;
-        sent.map(drop).map_err(|e| error(format!("deleting queue {url}"), &e))
+        match sent.map_err(|e| error(format!("deleting queue {url}"), &e)) {
+            Err(failed) if failed.kind != Kind::Missing => Err(failed),
+            _ => Ok(()),
+        }
     }
 
     async fn take(&self, url: &str) -> Result<Vec<String>, CloudError> {

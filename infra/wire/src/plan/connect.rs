@@ -1,8 +1,8 @@
 //! The plan that connects functions. It never narrows what is announced: other functions may live on it.
 
 use super::{
-    Announcement, Arn, BTreeSet, Consumer, Draft, Plan, Refusal, Seen, Sign, Step, Topic, Wish, queue_sid, queue_statement,
-    topic_statement, wanted,
+    Admission, Announcement, Arn, BTreeSet, Call, Consumer, Draft, Plan, Refusal, Seen, Sign, Step, Subscription, Topic, Wish,
+    queue_sid, queue_statement, topic_statement, wanted,
 };
 
 pub(super) fn plan(seen: &Seen, wish: &Wish, plan: &mut Plan) {
@@ -22,9 +22,6 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, plan: &mut Plan) {
         }
     }
     rules(seen, wish, plan);
-    if !plan.refusals.is_empty() {
-        plan.steps.clear();
-    }
 }
 
 fn topic(seen: &Seen, wish: &Wish, plan: &mut Plan) {
@@ -59,32 +56,8 @@ fn topic(seen: &Seen, wish: &Wish, plan: &mut Plan) {
 
 fn subscribe(seen: &Seen, wish: &Wish, function: &Consumer, plan: &mut Plan) {
     let queue = &function.queue;
-    let own = seen.is_own(&queue.to_string(), &wish.topic);
     match seen.subscription(queue) {
-        Some(subscription) if !own => {
-            plan.line(Sign::Keep, "subscription", &queue.name, "somebody else's");
-            match subscription.families() {
-                Some(passes) => {
-                    let missing: Vec<&str> =
-                        function.families.iter().filter(|f| !passes.contains(*f)).map(String::as_str).collect();
-                    if !missing.is_empty() {
-                        plan.refuse(format!(
-                            "the subscription {} of queue {} is somebody else's, and its filter keeps out {}, which {} takes: \
-                             change it where it was made, or end it",
-                            subscription.arn,
-                            queue.name,
-                            missing.join(", "),
-                            function.name
-                        ));
-                    }
-                }
-                None if subscription.attributes.contains_key("FilterPolicy") => plan.notes.push(format!(
-                    "whether the filter of {} lets through what {} takes cannot be told: it is somebody else's",
-                    subscription.arn, function.name
-                )),
-                None => {}
-            }
-        }
+        Some(subscription) if !seen.is_own(subscription, wish) => foreign(seen, wish, function, subscription, plan),
         other => {
             let dead_letters = dead_letters(seen, function, plan);
             for place in [Some(queue), dead_letters].into_iter().flatten() {
@@ -116,6 +89,40 @@ fn subscribe(seen: &Seen, wish: &Wish, function: &Consumer, plan: &mut Plan) {
     }
 }
 
+/// Somebody else has subscribed the function's queue: nothing of it is changed, and it has to serve.
+fn foreign(seen: &Seen, wish: &Wish, function: &Consumer, subscription: &Subscription, plan: &mut Plan) {
+    let queue = &function.queue;
+    plan.line(Sign::Keep, "subscription", &queue.name, "somebody else's");
+    let call = Call::of_topic(&wish.topic, queue);
+    if seen.queue(queue).is_some_and(|queue| queue.policy.admits(&call) == Admission::No) {
+        plan.refuse(format!(
+            "the subscription {} of queue {} is somebody else's, and no statement of the queue's policy lets the topic send: all \
+             events would be lost. Let it in, or end that subscription: then this command makes its own",
+            subscription.arn, queue.name
+        ));
+    }
+    match subscription.families() {
+        Some(passes) => {
+            let missing: Vec<&str> = function.families.iter().filter(|f| !passes.contains(*f)).map(String::as_str).collect();
+            if !missing.is_empty() {
+                plan.refuse(format!(
+                    "the subscription {} of queue {} is somebody else's, and its filter keeps out {}, which {} takes: change it \
+                     where it was made, or end it",
+                    subscription.arn,
+                    queue.name,
+                    missing.join(", "),
+                    function.name
+                ));
+            }
+        }
+        None if subscription.attributes.contains_key("FilterPolicy") => plan.notes.push(format!(
+            "whether the filter of {} lets through what {} takes cannot be told: it is somebody else's",
+            subscription.arn, function.name
+        )),
+        None => {}
+    }
+}
+
 /// The dead-letter queue of the function's queue, where SNS can send to it.
 fn dead_letters<'a>(seen: &'a Seen, function: &Consumer, plan: &mut Plan) -> Option<&'a Arn> {
     let name = &function.queue.name;
@@ -124,7 +131,7 @@ fn dead_letters<'a>(seen: &'a Seen, function: &Consumer, plan: &mut Plan) -> Opt
         return None;
     };
     let problem = match seen.queue(arn) {
-        None => "is not there",
+        None => "is not there, or may not be looked at",
         Some(queue) if queue.key.as_deref() == Some("alias/aws/sqs") => {
             "is encrypted with alias/aws/sqs, so that SNS cannot send"
         }
@@ -138,7 +145,7 @@ fn dead_letters<'a>(seen: &'a Seen, function: &Consumer, plan: &mut Plan) -> Opt
 fn forget(seen: &Seen, wish: &Wish, queue: &Arn, before: &Arn, plan: &mut Plan) {
     let sid = queue_sid(&wish.topic);
     let admitted = seen.queue(before).is_some_and(|before| before.policy.has(&sid));
-    if admitted && !seen.is_needed(before, &wish.topic, |arn| arn == queue) {
+    if admitted && !seen.is_needed(before, wish, |arn| arn == queue) {
         plan.line(Sign::Remove, "queue policy", &sid, format!("let {} send to {}", wish.topic.name, before.name));
         plan.steps.push(Step::ExpelTopic(before.clone()));
     }
@@ -178,6 +185,10 @@ fn rules(seen: &Seen, wish: &Wish, plan: &mut Plan) {
         }
         Ok(after) => {
             plan.rules(&seen.notification, &after, &wish.owner);
+            for (family, id) in after.rests_on(&wish.owner, &announcement) {
+                plan.notes
+                    .push(format!("{family} comes by the rule {id}, which is somebody else's: it ends where that rule ends"));
+            }
             if !after.same(&seen.notification) {
                 plan.steps.push(Step::Announce(Some(announcement)));
             }

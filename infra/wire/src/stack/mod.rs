@@ -13,7 +13,7 @@ use brigade::notification::Draft;
 use serde_json::{Value, json};
 
 use crate::apply::{Become, Manner, Place, Why, merge_notification};
-use crate::notification::Unwritable;
+use crate::notification::{Notification, Unwritable};
 use crate::plan::Refusal;
 use crate::ports::{Check, Kind, Notifications};
 
@@ -86,23 +86,50 @@ impl<N: Notifications, D: Delivery> Resource<N, D> {
             Err(mistakes) if request.kind == RequestKind::Delete => return Answer::left(mistakes),
             Err(mistakes) => return Answer::failed(mistakes),
         };
-        let owner = request.owner();
-        let place = Place { bucket: &properties.bucket, account: &properties.topic.account, owner: &owner };
-        let wanted = (request.kind != RequestKind::Delete).then(|| properties.announcement());
+        let (owner, account) = (request.owner(), properties.topic.account.as_str());
+        if request.kind == RequestKind::Delete {
+            // The properties may be those of a change that failed; what was made is what the resource is known by.
+            let bucket = request.known_bucket().unwrap_or(&properties.bucket);
+            return match self.merge(Place { bucket, account, owner: &owner }, Become::Nothing).await {
+                Ok(_) => Answer::done(json!({"Bucket": bucket})),
+                Err(why) if !passes(&why) => Answer::left(&told(&why)),
+                Err(why) => Answer::failed(&told(&why)),
+            };
+        }
+        let place = Place { bucket: &properties.bucket, account, owner: &owner };
+        let is_untouched = self.is_untouched(request, place).await;
+        let wanted = properties.announcement();
+        match self.merge(place, Become::Exactly(&wanted)).await {
+            Ok(now) => Answer::done(json!({"Bucket": properties.bucket, "Topic": properties.topic.to_string()}))
+                .resting_on(now.rests_on(&owner, &wanted)),
+            Err(why) => {
+                if is_untouched && let Err(left) = self.merge(place, Become::Nothing).await {
+                    return Answer::failed(&format!("{}; rules may be left in {}: {}", told(&why), place.bucket, told(&left)));
+                }
+                Answer::failed(&told(&why))
+            }
+        }
+    }
+
+    /// The resource moves to this bucket and has no rules in it yet. A move that fails takes them out again: CloudFormation
+    /// goes on with the old bucket, and never deletes the new one.
+    async fn is_untouched(&self, request: &Request, place: Place<'_>) -> bool {
+        let moves = request.kind == RequestKind::Update && request.known_bucket().is_some_and(|known| known != place.bucket);
+        if !moves {
+            return false;
+        }
+        let now = self.notifications.notification(place.bucket, place.account).await;
+        now.is_ok_and(|now| now.own(place.owner).next().is_none())
+    }
+
+    /// Merges, and looks again after a pause.
+    async fn merge(&self, place: Place<'_>, own: Become<'_>) -> Result<Notification, Why> {
         // A deletion adds no destination; somebody else's that is gone must not hold it up.
-        let check = if wanted.is_some() { Check::Destinations } else { Check::Nothing };
+        let check = if matches!(own, Become::Nothing) { Check::Nothing } else { Check::Destinations };
         let manner = Manner { check, pause: self.settle };
-        let own = wanted.as_ref().map_or(Become::Nothing, Become::Exactly);
-        let mut result = merge_notification(&self.notifications, place, own, manner).await;
-        if result.is_ok() {
-            tokio::time::sleep(self.settle).await;
-            result = merge_notification(&self.notifications, place, own, manner).await;
-        }
-        match result {
-            Ok(()) => Answer::done(json!({"Bucket": properties.bucket, "Topic": properties.topic.to_string()})),
-            Err(why) if request.kind == RequestKind::Delete && !passes(&why) => Answer::left(&told(&why)),
-            Err(why) => Answer::failed(&told(&why)),
-        }
+        merge_notification(&self.notifications, place, own, manner).await?;
+        tokio::time::sleep(self.settle).await;
+        merge_notification(&self.notifications, place, own, manner).await
     }
 
     async fn deliver(&self, request: &Request, answer: &Answer) -> Result<(), Undelivered> {

@@ -95,16 +95,27 @@ impl Request {
         Owner::stack(&self.stack_id, &self.logical_id)
     }
 
-    /// What CloudFormation shall know the resource by: the bucket. Where a change of properties makes it another one,
-    /// CloudFormation deletes the old one afterwards.
-    pub fn new_physical_id(&self) -> String {
-        let known = || self.physical_id.clone().unwrap_or_else(|| "brigade-wire.nothing".to_owned());
+    /// What CloudFormation shall know the resource by: its bucket. Where a change of properties makes it another one,
+    /// CloudFormation deletes the old one afterwards; so a change that failed leaves it what it was.
+    pub fn physical_id_after(&self, success: bool) -> String {
         match (&self.properties, self.kind) {
-            (Ok(properties), RequestKind::Create | RequestKind::Update) => format!("brigade-wire.{}", properties.bucket),
-            _ => known(),
+            (Ok(properties), RequestKind::Create) => format!("{ID}{}", properties.bucket),
+            (Ok(properties), RequestKind::Update) if success => format!("{ID}{}", properties.bucket),
+            _ => self.physical_id.clone().unwrap_or_else(|| NOTHING.to_owned()),
         }
     }
+
+    /// The bucket that the resource is known by. `None`: it has no id yet, or one that CloudFormation made up for an answer
+    /// that never came.
+    pub fn known_bucket(&self) -> Option<&str> {
+        self.physical_id.as_deref()?.strip_prefix(ID)
+    }
 }
+
+/// How the physical ids begin.
+const ID: &str = "brigade-wire.";
+/// The physical id of a resource that could not be made, and names no bucket.
+const NOTHING: &str = "brigade-wire";
 
 impl Properties {
     /// What the bucket is to announce.

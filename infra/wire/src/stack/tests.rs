@@ -20,6 +20,7 @@ struct Kept {
     failures: Vec<Option<Kind>>,
     said: &'static str,
     checks: Vec<Check>,
+    asked: Vec<String>,
 }
 
 impl Bucket {
@@ -46,8 +47,9 @@ impl Bucket {
 
 #[async_trait]
 impl Notifications for Bucket {
-    async fn notification(&self, _: &str, account: &str) -> Result<Notification, CloudError> {
+    async fn notification(&self, bucket: &str, account: &str) -> Result<Notification, CloudError> {
         assert_eq!(account, "123456789012");
+        self.0.lock().unwrap().asked.push(bucket.to_owned());
         self.next()?;
         Ok(self.0.lock().unwrap().configuration.clone())
     }
@@ -156,6 +158,98 @@ async fn another_bucket_is_another_resource() {
     moved["BucketName"] = "scans".into();
     let (answer, _) = world.ask(&request("Update", &moved)).await;
     assert_eq!(answer["PhysicalResourceId"], "brigade-wire.scans", "CloudFormation then deletes brigade-wire.photos");
+}
+
+#[tokio::test]
+async fn a_change_that_fails_leaves_the_resource_what_it_was() {
+    let mut moved = properties(&["ObjectCreated"]);
+    moved["BucketName"] = "scans".into();
+    let world = World::new();
+    world.bucket.fails(&[None, None, Some(Kind::Denied)]);
+    let (answer, _) = world.ask(&request("Update", &moved)).await;
+    assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("FAILED"), &json!("brigade-wire.photos")));
+    // Written, and not read back: it goes again, since nobody would delete it.
+    let world = World::new();
+    world.bucket.fails(&[None, None, None, Some(Kind::Denied)]);
+    let (answer, _) = world.ask(&request("Update", &moved)).await;
+    assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("FAILED"), &json!("brigade-wire.photos")));
+    assert!(world.bucket.rules().is_empty());
+    // The way back of a whole stack comes to where its rules were all the time: they stay.
+    let world = World::new();
+    world.ask(&request("Create", &properties(&["ObjectCreated"]))).await;
+    let mut back = request("Update", &properties(&["ObjectCreated", "ObjectRemoved"]));
+    back["PhysicalResourceId"] = "brigade-wire.scans".into();
+    world.bucket.fails(&[None, None, Some(Kind::Denied)]);
+    let (answer, _) = world.ask(&back).await;
+    assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("FAILED"), &json!("brigade-wire.scans")));
+    assert_eq!(world.bucket.rules().len(), 1);
+}
+
+#[tokio::test]
+async fn a_deletion_is_of_the_bucket_that_the_resource_is_known_by() {
+    // The properties may be those of the change that failed.
+    for (id, bucket) in [("brigade-wire.photos", "photos"), ("photos-Wire-1ABCDEF", "scans"), ("brigade-wire", "scans")] {
+        let world = World::new();
+        let mut failed = properties(&["ObjectCreated"]);
+        failed["BucketName"] = "scans".into();
+        let mut deletion = request("Delete", &failed);
+        deletion["PhysicalResourceId"] = id.into();
+        let (answer, _) = world.ask(&deletion).await;
+        assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!(id)));
+        assert_eq!(world.bucket.0.lock().unwrap().asked, vec![bucket; 2], "{id}");
+    }
+}
+
+/// As [`request`], of another resource.
+fn of(stack: &str, logical: &str, kind: &str) -> Value {
+    let mut request = request(kind, &properties(&["ObjectCreated", "ObjectRemoved"]));
+    (request["StackId"], request["LogicalResourceId"]) = (STACK.replace("photos", stack).into(), logical.into());
+    request
+}
+
+#[tokio::test]
+async fn who_stays_keeps_the_events_whoever_leaves() {
+    // Renamed in its template: CloudFormation creates the new one, and deletes the old one then. Or another stack's.
+    for other in [of("photos", "Renamed", "Create"), of("scans", "SourceBucketWire", "Create")] {
+        let kind = |request: &Value, kind: &str| {
+            let mut request = request.clone();
+            request["RequestType"] = kind.into();
+            request
+        };
+        let one = of("photos", "SourceBucketWire", "Create");
+        for (leaves, stays) in [(&one, &other), (&other, &one)] {
+            let world = World::new();
+            // The first one's change comes after the second has joined: neither takes anything from the other.
+            for request in [one.clone(), other.clone(), kind(&one, "Update"), kind(&other, "Update")] {
+                let (answer, line) = world.ask(&request).await;
+                assert_eq!((&answer["Status"], &line["level"]), (&json!("SUCCESS"), &json!("info")), "{line}");
+                assert_eq!(world.bucket.rules().len(), 2, "S3 takes no two of them");
+            }
+            let writings = world.bucket.0.lock().unwrap().checks.len();
+            assert_eq!(writings, 2, "each has written once");
+            world.ask(&kind(leaves, "Delete")).await;
+            let owner = Request::parse(stays).unwrap().owner();
+            let left = world.bucket.0.lock().unwrap().configuration.clone();
+            assert_eq!(left.families(&owner).into_iter().collect::<Vec<_>>(), ["ObjectCreated", "ObjectRemoved"]);
+            world.ask(&kind(stays, "Delete")).await;
+            assert!(world.bucket.rules().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_rests_on_somebodys_rule_is_told() {
+    let world = World::new();
+    let theirs = Draft {
+        id: Some("theirs".to_owned()),
+        destination: brigade::notification::Destination::Topic(TOPIC.to_owned()),
+        events: vec!["s3:ObjectRemoved:*".to_owned()],
+        filter: vec![],
+    };
+    world.bucket.0.lock().unwrap().configuration.rules = vec![theirs];
+    let (answer, line) = world.ask(&request("Create", &properties(&["ObjectCreated", "ObjectRemoved"]))).await;
+    assert_eq!((&answer["Status"], &answer["Data"]["OnRulesOfOthers"]), (&json!("SUCCESS"), &json!("ObjectRemoved")));
+    assert_eq!((&line["level"], &line["on_rules_of_others"]), (&json!("warn"), &json!({"ObjectRemoved": "theirs"})));
 }
 
 #[tokio::test]

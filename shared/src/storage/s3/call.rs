@@ -27,14 +27,20 @@ impl S3Store {
         let client = self.regions.client(bucket);
         let asked = client.config().region().cloned();
         let mut failed = match send(client).await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                self.has_answered(bucket);
+                return Ok(answer);
+            }
             Err(error) => failure(&error),
         };
         // Compared with where this request went: another one may have learnt the region in the meantime.
         let elsewhere = failed.region.as_ref().filter(|region| asked.as_ref().map(AsRef::as_ref) != Some(region.as_str()));
         if is_elsewhere(&failed) && elsewhere.is_some_and(|region| self.regions.learn(bucket, region)) {
             failed = match send(self.regions.client(bucket)).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.has_answered(bucket);
+                    return Ok(answer);
+                }
                 Err(error) => failure(&error),
             };
         }

@@ -9,15 +9,21 @@ mod regions;
 mod remove;
 mod write;
 
+use std::sync::{Mutex, PoisonError};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use self::regions::Regions;
+use super::bounded::Bounded;
 use super::{
     Copy, Delete, Deleted, Get, GetObject, Head, List, ListUploads, ListVersions, Listing, Location, ObjectMeta, PartEntry,
     Put, PutOptions, Result, Store, Tags, UploadEntry, VersionListing,
 };
 use crate::event::{BucketName, ObjectKey};
+
+/// Buckets that are known to be there. The oldest is forgotten first, and asked for again.
+const MAX_THERE: usize = 1_000;
 
 /// S3.
 ///
@@ -29,11 +35,15 @@ use crate::event::{BucketName, ObjectKey};
 ///   [`super::own_writes::OwnWrites`] tells that apart.
 /// - A copy is one CopyObject request: S3 takes sources up to 5 GB. An error of a copy is `NotFound` or
 ///   `PreconditionFailed` for its source and its destination alike, as S3 doesn't tell which.
+/// - A HEAD that finds nothing cannot say whether the bucket is there. It is asked by a listing of that key, once for each
+///   bucket that has not answered anything yet: `NoSuchBucket`, as every other request says.
 /// - HEAD asks for the checksum too; for an object under SSE-KMS, S3 may want `kms:Decrypt` for that.
 /// - Parts of a multipart upload are verified by CRC64NVME whatever `PutOptions::checksum` says: that is the checksum which
 ///   S3 keeps for the full object; SHA-256 of an upload in parts would be a digest of digests.
 pub struct S3Store {
     regions: Regions,
+    /// Buckets that have answered. One that is removed later was empty then, so that its objects are gone, too.
+    there: Mutex<Bounded<BucketName, ()>>,
     owner: Option<String>,
 }
 
@@ -46,7 +56,15 @@ impl S3Store {
     pub fn new(config: aws_sdk_s3::Config, custom_endpoint: bool, owners: Vec<String>) -> Self {
         let mut owners = owners.into_iter();
         let owner = owners.next().filter(|_| owners.next().is_none());
-        Self { regions: Regions::new(config, custom_endpoint), owner }
+        Self { regions: Regions::new(config, custom_endpoint), there: Mutex::new(Bounded::new(MAX_THERE)), owner }
+    }
+
+    fn has_answered(&self, bucket: &BucketName) {
+        self.there.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.clone(), ());
+    }
+
+    fn is_there(&self, bucket: &BucketName) -> bool {
+        self.there.lock().unwrap_or_else(PoisonError::into_inner).get(bucket).is_some()
     }
 
     fn owner(&self) -> Option<String> {

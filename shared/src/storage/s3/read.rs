@@ -9,7 +9,7 @@ use super::date::AnsweredAt;
 use super::encode::{quoted, seconds, size, unquoted};
 use crate::aws::causes;
 use crate::storage::{
-    Body, ErrorKind, Get, GetObject, Head, Location, Metadata, ObjectMeta, Range, ReadCondition, Result, StoreError, Tags,
+    Body, ErrorKind, Get, GetObject, Head, List, Location, Metadata, ObjectMeta, Range, ReadCondition, Result, StoreError, Tags,
 };
 
 /// What HEAD and GET tell alike, from either's output.
@@ -64,6 +64,9 @@ impl S3Store {
         match self.call(HEAD, &at.bucket, at, send).await {
             Ok(answer) => Ok(meta!(answer, size(answer.content_length()), answered.date())),
             Err(error) if error.code == "400" => Err(self.bare_400(at, options).await),
+            Err(error) if error.kind == ErrorKind::NotFound && !self.is_there(&at.bucket) => {
+                Err(self.bare_404(at, error).await)
+            }
             Err(error) => Err(error),
         }
     }
@@ -75,6 +78,21 @@ impl S3Store {
             Err(error) if error.kind != ErrorKind::RangeNotSatisfiable => StoreError { operation: HEAD, ..error },
             // The object can be read, so what the HEAD met has passed.
             _ => StoreError::new(ErrorKind::Unavailable, HEAD, at, "400", "HEAD was refused, but GET was answered"),
+        }
+    }
+
+    /// Nor has its 404: a bucket that isn't there, such as a misspelt one, says nothing of what is. A listing of the key says
+    /// which, with the permission that a missing key's 404 needs anyway.
+    async fn bare_404(&self, at: &Location, error: StoreError) -> StoreError {
+        let list = List { prefix: at.key.to_string(), max_keys: Some(1), ..List::default() };
+        match self.list_objects(&at.bucket, list).await {
+            Ok(_) => error,
+            Err(listed) if listed.kind == ErrorKind::AccessDenied => {
+                // There is something that refuses.
+                self.has_answered(&at.bucket);
+                error
+            }
+            Err(listed) => StoreError { operation: HEAD, place: at.to_string(), ..listed },
         }
     }
 

@@ -85,6 +85,38 @@ async fn what_a_head_cannot_say_is_asked_by_a_get() {
 }
 
 #[tokio::test]
+async fn a_missing_object_is_told_from_a_missing_bucket() {
+    use ErrorKind::*;
+    let missing = || Some((404, vec![], ""));
+    let no_bucket = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>";
+    let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    let slow = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+    let empty = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+    let rows = [
+        (Some((200, vec![], empty)), NotFound, 3),
+        (refusal(403, denied), NotFound, 3),
+        // Nothing is known yet, so the next one asks again.
+        (refusal(404, no_bucket), NoSuchBucket, 4),
+        (refusal(503, slow), Throttled, 4),
+        (None, Unavailable, 4),
+    ];
+    for (answer, kind, requests) in rows {
+        let (store, http) = store([missing(), answer.clone(), missing(), answer], &[]);
+        for _ in 0..2 {
+            let error = store.head(&at("bucket", "a/b"), Head::default()).await.unwrap_err();
+            assert_eq!((error.kind, error.operation, error.place.as_str()), (kind, "HeadObject", "s3://bucket/a/b"), "{error}");
+        }
+        let asked = http.asked();
+        assert_eq!(asked.len(), requests, "{kind:?}");
+        assert!(asked[1].url.contains("max-keys=1") && asked[1].url.contains("prefix=a%2Fb"), "{}", asked[1].url);
+    }
+    let (store, http) = store([OK, missing()], &[]);
+    store.put(&at("bucket", "k"), Bytes::new(), PutOptions::default()).await.unwrap();
+    assert_eq!(store.head(&at("bucket", "gone"), Head::default()).await.unwrap_err().kind, NotFound);
+    assert_eq!(http.asked().len(), 2, "a bucket that has answered is there");
+}
+
+#[tokio::test]
 async fn a_redirect_to_another_region_is_followed_once_and_remembered() {
     let elsewhere = || Some((301, vec![("x-amz-bucket-region", "eu-west-1")], ""));
     let (first, http) = store([elsewhere(), OK, OK], &[]);

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::config::{Environment, Span, read};
-use crate::event::ObjectEvent;
-use crate::verdict::Outcome;
+use crate::event::{EventKind, ObjectEvent};
+use crate::verdict::{Outcome, Reason};
 use crate::worker::queue::{Outgoing, Queue, QueueError};
 use crate::worker::{Lines, Pace, Together, Worker};
 
@@ -25,6 +25,10 @@ impl Worker for Obedient {
 
     fn input(&self) -> &[Span] {
         &self.0
+    }
+
+    fn refuses(&self, kind: &EventKind) -> Option<Reason> {
+        kind.as_str().starts_with("ObjectTagging:").then(|| Reason::new("not-its-business", ""))
     }
 
     async fn handle(&self, event: &ObjectEvent, _: Deadline) -> Outcome {
@@ -269,6 +273,23 @@ async fn records_of_one_object_are_handled_once() {
     assert!(ids(&result).is_empty());
     assert_eq!(seen, ["a", "b"]);
     assert_eq!(result.tally.done, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_function_refuses_stands_for_no_other_record_of_the_object() {
+    let tagged = record("a").replace("ObjectCreated:Put", "ObjectTagging:Put");
+    let timed = |record: String, time: &str| record.replacen('{', &format!(r#"{{"eventTime":"{time}","#), 1);
+    let older = timed(record("a"), "2026-11-22T10:00:00.000Z");
+    let newer = timed(tagged, "2026-11-22T10:00:01.000Z");
+    for records in [[&older, &newer], [&newer, &older]] {
+        let [first, second] = records;
+        let both = message("both", format!(r#"{{"Records":[{first},{second}]}}"#));
+        let recorder = Recorder::default();
+        let (result, seen) = run(&recorder, &[("BRIGADE_LOG", "all")], &[both]).await;
+        assert_eq!((ids(&result).len(), seen), (0, vec!["a".to_owned()]));
+        assert_eq!((result.tally.done, result.tally.skipped), (1, 1));
+        assert!(recorder.lines.lock().unwrap().iter().any(|line| line["reason"] == "not-its-business"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use brigade::budget::Deadline;
 use brigade::config::Span;
 use brigade::derived::{CONFIG, SIDECAR, SOURCE, Sidecar, Template, VERSION};
-use brigade::event::{BucketName, ObjectEvent, ObjectKey};
+use brigade::event::{BucketName, EventKind, ObjectEvent, ObjectKey};
 use brigade::storage::{
     Condition, Copy, Delete, Deleted, EmbeddedStore, ErrorKind, Get, GetObject, Head, List, ListUploads, ListVersions, Listing,
     Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry, VersionListing,
 };
-use brigade::verdict::{Outcome, Verdict};
+use brigade::verdict::{Outcome, Reason, Verdict};
 use brigade::worker::Worker;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -170,6 +170,10 @@ impl Worker for Saboteur {
 
     fn input(&self) -> &[Span] {
         self.worker.input()
+    }
+
+    fn refuses(&self, kind: &EventKind) -> Option<Reason> {
+        self.worker.refuses(kind)
     }
 
     async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {
