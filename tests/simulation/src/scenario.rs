@@ -92,7 +92,8 @@ impl Scenario {
     pub fn of_compact_alone(seed: u64) -> Self {
         let whole = Self::of_seed(seed, Company::Compact);
         let (kill, stall) = (whole.kill.max(0.01), whole.stall.max(0.05));
-        Self { alone: true, invocations: 4, kill, stall, ..whole }
+        let deploy_after = whole.deploy_after.or(Some(whole.changes / 2));
+        Self { alone: true, invocations: 4, kill, stall, deploy_after, ..whole }
     }
 
     /// cleanup's part, drawn from a sequence of its own.

@@ -246,4 +246,6 @@ sabotages! { compact: COMPACT of Compact;
     acknowledging_others_claims_is_caught: Compacting(Compacting::AcknowledgeOthers) by ["exactly-once", "nothing-open"],
     overwriting_is_caught: Compacting(Compacting::Overwrite) by ["published-stays"],
     leaving_out_what_is_denied_is_caught: Compacting(Compacting::DeniedIsGone) by ["deleted-after-published", "exactly-once", "seen-off"],
+    finishing_a_batch_in_another_way_is_caught: Compacting(Compacting::WayOfNow) by ["at-most-once"],
+    leaving_a_batch_that_is_being_published_is_caught: Compacting(Compacting::NoMark) by ["at-most-once"],
 }

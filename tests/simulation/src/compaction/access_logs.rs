@@ -111,9 +111,9 @@ impl AccessLogs {
 
     /// One of the disturbances. Answers which.
     pub(crate) fn disturb(&self, random: &mut fastrand::Rng) -> Option<&'static str> {
-        match random.u8(0..4) {
-            0 => self.delete_one(random),
-            1 => self.deny_or_allow(random),
+        match random.u8(0..5) {
+            0..2 => self.delete_one(random),
+            2 => self.deny_or_allow(random),
             _ => self.tell_again(random),
         }
     }
@@ -207,6 +207,11 @@ impl AccessLogs {
 
     fn delete_one(&self, random: &mut fastrand::Rng) -> Option<&'static str> {
         let at = self.choose(random)?;
+        // What is gone before anybody has looked at it shows little.
+        let is_open = self.lock().open.values().any(|open| open.contains(&at));
+        if !is_open && random.u8(0..6) > 0 {
+            return None;
+        }
         self.timeline.note(format!("somebody deletes log object {}", at.key));
         if let Some(delivered) = self.lock().delivered.get_mut(&at) {
             delivered.taken = true;

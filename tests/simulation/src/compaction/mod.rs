@@ -27,6 +27,9 @@ const MOST_ROUNDS: u32 = 8;
 /// Steps between two disturbances, on average; and where compact is alone, so that all steps are its own.
 const DISTURBANCE: u16 = 200;
 const DISTURBANCE_ALONE: u16 = 25;
+/// A disturbance comes once in so many waits that are long.
+const DISTURBANCE_OF_A_WAIT: u16 = 2;
+const LONG: Duration = Duration::from_secs(60);
 /// How often the schedule comes round.
 const ROUND: Duration = Duration::from_secs(15 * 60);
 
@@ -38,6 +41,8 @@ pub(crate) struct Compacted {
     /// Of the schedule, since all else is at rest.
     rounds: u32,
     begun: Instant,
+    /// When the last step was.
+    seen: Instant,
     /// Of the disturbances.
     random: fastrand::Rng,
     faults: bool,
@@ -57,7 +62,19 @@ impl Compacted {
         let random = fastrand::Rng::with_seed(ground.scenario.seed ^ 0xd157);
         let begun = Instant::now();
         let disturbance = if ground.scenario.alone { DISTURBANCE_ALONE } else { DISTURBANCE };
-        Self { setting, logs, reader, queues, rounds: 0, begun, random, faults: false, disturbance, disturbed: BTreeMap::new() }
+        Self {
+            setting,
+            logs,
+            reader,
+            queues,
+            rounds: 0,
+            begun,
+            seen: begun,
+            random,
+            faults: false,
+            disturbance,
+            disturbed: BTreeMap::new(),
+        }
     }
 }
 
@@ -68,8 +85,12 @@ impl Part for Compacted {
     }
 
     async fn step(&mut self) {
+        // A batch whose owner died waits for its lease: much may happen meanwhile.
+        let waited = self.seen.elapsed() > LONG;
+        self.seen = Instant::now();
+        let disturbance = if waited { DISTURBANCE_OF_A_WAIT } else { self.disturbance };
         if self.faults
-            && self.random.u16(0..self.disturbance) == 0
+            && self.random.u16(0..disturbance) == 0
             && let Some(what) = self.logs.disturb(&mut self.random)
         {
             *self.disturbed.entry(what).or_default() += 1;

@@ -180,7 +180,8 @@ impl Reader {
 
     fn see_ledger(&self, at: &Location) -> Result<(), String> {
         let shard: Shard = serde_json::from_slice(&self.read(at)).map_err(|error| format!("readable: {}: {error}", at.key))?;
-        let open = shard.open.iter().flat_map(|batch| &batch.inputs).filter_map(|name| shard.location(name).ok());
+        let open = shard.open.iter().filter(|batch| batch.publishing).flat_map(|batch| &batch.inputs);
+        let open = open.filter_map(|name| shard.location(name).ok());
         self.logs.are_open(at, open.collect());
         let mut state = self.lock();
         state.taken_over = state.taken_over.max(shard.open.iter().map(|batch| u64::from(batch.taken_over)).sum());

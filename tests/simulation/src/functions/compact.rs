@@ -21,7 +21,7 @@ use crate::sabotage::{Compacting, Sabotage, Tampered};
 const REQUESTS_PER_MESSAGE: u64 = 400;
 
 pub(crate) struct CompactDeployed {
-    config: Config,
+    configs: [Config; 2],
     denied: Denied,
     sabotage: Option<Compacting>,
 }
@@ -32,7 +32,13 @@ impl CompactDeployed {
             Some(Sabotage::Compacting(sabotage)) => Some(sabotage),
             _ => None,
         };
-        Self { config: config(setting), denied, sabotage }
+        Self { configs: [0, 1].map(|which| config(setting, which)), denied, sabotage }
+    }
+
+    /// The configuration of this generation, from 1.
+    fn config(&self, generation: u32) -> &Config {
+        let [first, second] = &self.configs;
+        if generation > 1 { second } else { first }
     }
 }
 
@@ -41,8 +47,12 @@ impl Deployment for CompactDeployed {
         "compact"
     }
 
-    fn common(&self, _generation: u32) -> &Common {
-        &self.config.common
+    fn common(&self, generation: u32) -> &Common {
+        &self.config(generation).common
+    }
+
+    fn has_generations(&self) -> bool {
+        true
     }
 
     fn takes(&self, bucket: &BucketName, kind: &EventKind) -> bool {
@@ -63,8 +73,9 @@ impl Deployment for CompactDeployed {
     }
 
     fn worker(&self, reach: Reach) -> Box<dyn Worker> {
+        let config = self.config(reach.generation);
         let store = Arc::new(Tampered::new(reach.store, self.sabotage, Arc::clone(&self.denied)));
-        let compact = Compact::new(&self.config, store, Nonces::new(reach.nonces), Arc::new(Unheard));
+        let compact = Compact::new(config, store, Nonces::new(reach.nonces), Arc::new(Unheard));
         match self.sabotage {
             Some(Compacting::AcknowledgeOthers) => Box::new(Careless(compact)),
             _ => Box::new(compact),
@@ -121,16 +132,17 @@ impl Together for Careless {
     }
 }
 
-fn config(setting: &Compaction) -> Config {
+fn config(setting: &Compaction, which: usize) -> Config {
+    let of = |values: [&'static str; 2]| values.get(which).copied().unwrap_or_default();
     let (input, state, parked) = (format!("s3://{LOGS}/*"), format!("s3://{STATE}/brigade/"), parked_url("compact"));
     let output = format!("s3://{TABLES}/access_logs/");
     let environment: Environment = [
         ("BRIGADE_INPUT", input.as_str()),
         ("BRIGADE_OUTPUT", output.as_str()),
         ("BRIGADE_STATE", state.as_str()),
-        ("BRIGADE_FLUSH", setting.flush),
+        ("BRIGADE_FLUSH", of(setting.flush)),
         ("BRIGADE_RAW", setting.raw),
-        ("BRIGADE_PARTITION", setting.partition),
+        ("BRIGADE_PARTITION", of(setting.partition)),
         ("BRIGADE_PARKED", parked.as_str()),
         ("BRIGADE_CONCURRENCY", setting.concurrency()),
         ("BRIGADE_LOG", "all"),

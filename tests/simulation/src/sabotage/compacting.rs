@@ -12,6 +12,7 @@ use brigade::storage::{
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use serde_json::Value;
 
 use super::Compacting;
 use crate::compaction::Denied;
@@ -69,6 +70,18 @@ impl Tampered {
         Ok(())
     }
 
+    /// The ledger's document, where the open batches lack this.
+    async fn read_without(&self, member: &str, at: &Location, options: Get) -> Result<GetObject> {
+        let mut got = self.inner.get(at, options).await?;
+        let bytes = got.body.try_collect::<Vec<Bytes>>().await?.concat();
+        let mut document: Value = serde_json::from_slice(&bytes).expect("a document is read");
+        let open = document.get_mut("open").and_then(Value::as_array_mut).into_iter().flatten();
+        open.filter_map(Value::as_object_mut).for_each(|batch| drop(batch.remove(member)));
+        let bytes = Bytes::from(document.to_string());
+        got.body = stream::iter([Ok(bytes)]).boxed();
+        Ok(got)
+    }
+
     fn is_denied(&self, at: &Location) -> bool {
         self.denied.lock().unwrap_or_else(PoisonError::into_inner).contains(at)
     }
@@ -98,6 +111,12 @@ impl Store for Tampered {
             }
             if self.is(Compacting::ReadBeforeClaim) {
                 self.read_early().await?;
+            }
+            if self.is(Compacting::WayOfNow) {
+                return self.read_without("way", at, options).await;
+            }
+            if self.is(Compacting::NoMark) {
+                return self.read_without("publishing", at, options).await;
             }
             return self.inner.get(at, options).await;
         }

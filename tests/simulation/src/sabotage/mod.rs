@@ -101,6 +101,10 @@ pub enum Compacting {
     Overwrite,
     /// A log object that may not be read is left out as one that is gone.
     DeniedIsGone,
+    /// A batch is finished as is configured by now, and not as it was begun.
+    WayOfNow,
+    /// That a batch is being published is forgotten, so that a log object may leave it.
+    NoMark,
 }
 
 impl Sabotage {
@@ -139,7 +143,7 @@ impl Sabotage {
     ];
 
     /// All of compact's.
-    pub const COMPACT: [Self; 9] = [
+    pub const COMPACT: [Self; 11] = [
         Self::Compacting(Compacting::NoClaim),
         Self::Compacting(Compacting::ReadBeforeClaim),
         Self::Compacting(Compacting::Regroup),
@@ -149,6 +153,8 @@ impl Sabotage {
         Self::Compacting(Compacting::AcknowledgeOthers),
         Self::Compacting(Compacting::Overwrite),
         Self::Compacting(Compacting::DeniedIsGone),
+        Self::Compacting(Compacting::WayOfNow),
+        Self::Compacting(Compacting::NoMark),
     ];
 
     /// Late looks of this function are lost.
