@@ -8,7 +8,7 @@ use brigade::config::{Common, Environment, Span};
 use brigade::event::{BucketName, EventKind, ObjectEvent};
 use brigade::ledger::Change;
 use brigade::storage::{EmbeddedStore, Nonces};
-use brigade::verdict::Outcome;
+use brigade::verdict::{Outcome, Reason};
 use brigade::worker::{Together, Worker};
 use brigade_dedupe::{Config, Dedupe, EVENTS, Outlet};
 
@@ -109,6 +109,10 @@ impl Worker for Watched {
 
     fn input(&self) -> &[Span] {
         self.dedupe.input()
+    }
+
+    fn refuses(&self, kind: &EventKind) -> Option<Reason> {
+        self.dedupe.refuses(kind)
     }
 
     async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {
