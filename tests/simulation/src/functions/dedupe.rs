@@ -59,10 +59,6 @@ impl Deployment for DedupeDeployed {
         bucket.as_str() == SOURCES && EVENTS.contains(&kind.family())
     }
 
-    fn hears_announcements(&self) -> bool {
-        self.setting.hears_announcements
-    }
-
     fn batch(&self, _usual: usize) -> usize {
         self.setting.batch
     }

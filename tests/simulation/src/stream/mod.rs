@@ -243,9 +243,7 @@ fn asked(ground: &Ground) -> Option<&'static [&'static str]> {
         // Where leases don't hold, the order doesn't either.
         Some(Sabotage::Dedupe(Forwarding::NoToken | Forwarding::Outlived)) => Some(&["newest"]),
         // Nor can an old removal be told from the newest one, where the object is gone and the head has forgotten both.
-        _ if ground.scenario.stream.hears_announcements || ground.scenario.stream.crowd > 0.0 => {
-            Some(&["newest", "limits", "message", "own claim", "parked"])
-        }
+        _ if ground.scenario.stream.crowd > 0.0 => Some(&["newest", "limits", "message", "own claim", "parked"]),
         _ => None,
     }
 }

@@ -11,9 +11,6 @@ pub struct Stream {
     pub shards: &'static str,
     /// Messages of one invocation at most.
     pub batch: usize,
-    /// Its subscription lets cleanup's announcements through. They can't be ordered, so that whatever state is the present
-    /// one may be forwarded again: only what holds all the same is asked.
-    pub hears_announcements: bool,
     /// How likely each kind of failure of a request to the target is, and of each of its entries.
     pub target_fails: f64,
     /// Some changes can never be sent: the target refuses them for good.
@@ -46,7 +43,6 @@ impl Stream {
             topic: random.u8(0..3) == 0,
             shards: random.choice(["1", "2", "4", "8"]).unwrap_or("1"),
             batch: random.usize(1..=12),
-            hears_announcements: random.u8(0..6) == 0,
             target_fails,
             some_are_refused: random.u8(0..6) == 0,
             again,
