@@ -34,6 +34,11 @@ pub(super) trait Deployment: Send + Sync {
     /// The filter policy of its queue's subscription.
     fn takes(&self, bucket: &BucketName, kind: &EventKind) -> bool;
 
+    /// It passes announcements too, which tell of no change and have no sequencer.
+    fn hears_announcements(&self) -> bool {
+        true
+    }
+
     /// Another configuration of it is deployed in mid-run.
     fn has_generations(&self) -> bool {
         false

@@ -28,6 +28,7 @@ mod sabotage;
 mod scenario;
 mod scheduler;
 mod search;
+mod stream;
 mod timeline;
 mod topic;
 mod witness;
@@ -35,6 +36,7 @@ mod world;
 
 pub use compaction::Compaction;
 pub use report::Report;
-pub use sabotage::{Announcing, Compacting, Keeping, Sabotage};
+pub use sabotage::{Announcing, Compacting, Forwarding, Keeping, Sabotage};
 pub use scenario::{Company, Scenario};
 pub use search::{Found, first_caught, search, simulate};
+pub use stream::Stream;

@@ -48,7 +48,13 @@ impl Ground {
         let lose_late_looks = self.sabotage.is_some_and(|sabotage| sabotage.loses_late_looks_of(name));
         let queues = Arc::new(Queues::new(name, number, &self.scenario, lose_late_looks, Arc::clone(&self.timeline)));
         let policy = Arc::clone(&deployment);
-        self.topic.subscribe(&queues, Box::new(move |bucket, kind| policy.takes(bucket, kind)));
+        self.topic.subscribe(
+            &queues,
+            Box::new(move |event| {
+                let is_change = event.sequencer.is_some();
+                policy.takes(&event.bucket, &event.kind) && (is_change || policy.hears_announcements())
+            }),
+        );
         self.functions.push(Function { queues: Arc::clone(&queues), deployment });
         queues
     }

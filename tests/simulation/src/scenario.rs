@@ -3,6 +3,7 @@
 use brigade::storage::faulty::Faults;
 
 use super::compaction::Compaction;
+use super::stream::Stream;
 
 /// The functions that are deployed together; each company has those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +12,8 @@ pub enum Company {
     Thumbnail,
     /// And cleanup.
     Cleanup,
+    /// And dedupe.
+    Dedupe,
     /// And compact, with access logs of what they all do.
     Compact,
 }
@@ -52,6 +55,8 @@ pub struct Scenario {
     pub clears_noncurrent: bool,
     /// After this many changes another configuration is deployed.
     pub deploy_after: Option<u32>,
+    /// dedupe's part.
+    pub stream: Stream,
     /// How compact is configured, and how its log objects come.
     pub compaction: Compaction,
     /// Invocations at a time.
@@ -150,6 +155,7 @@ impl Scenario {
             withdraws: false,
             clears_noncurrent: false,
             deploy_after: (random.u8(0..3) == 0).then(|| random.u32(3..20)),
+            stream: Stream::of_seed(seed),
             compaction: Compaction::of_seed(seed),
             invocations: random.usize(2..=3),
             batch: random.usize(1..=3),
@@ -174,6 +180,7 @@ impl Scenario {
             lose_acknowledgement: 0.0,
             duplicate: 0.0,
             queue_fails: 0.0,
+            stream: self.stream.without_faults(),
             ..self
         }
     }

@@ -64,10 +64,10 @@ pub fn search(seeds: Range<u64>, scenario: impl Fn(u64) -> Scenario + Sync) -> F
     found
 }
 
-/// The first of these seeds in which a sabotage shows.
-pub fn first_caught(seeds: Range<u64>, scenario: impl Fn(u64) -> Scenario, sabotage: Sabotage) -> Option<Report> {
+/// The first of these seeds in which a sabotage shows; with names, by what one of those invariants says.
+pub fn first_caught(seeds: Range<u64>, scenario: impl Fn(u64) -> Scenario, sabotage: Sabotage, by: &[&str]) -> Option<Report> {
     let mut runs = seeds.map(|seed| simulate(&scenario(seed), Some(sabotage)));
-    runs.find(|report| !report.divergences.is_empty())
+    runs.find(|report| report.divergences.iter().any(|what| by.is_empty() || by.iter().any(|by| what.starts_with(by))))
 }
 
 impl Found {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use brigade::event::{BucketName, EventKind, Message, ObjectEvent, Record, to_notification};
+use brigade::event::{EventKind, Message, ObjectEvent, Record, to_notification};
 use brigade::storage::Location;
 use brigade::worker::Topic as Publish;
 use brigade::worker::queue::{Outgoing, QueueError};
@@ -17,7 +17,7 @@ use super::scenario::Scenario;
 use super::timeline::Timeline;
 
 /// A subscription's filter policy.
-type Takes = Box<dyn Fn(&BucketName, &EventKind) -> bool + Send + Sync>;
+type Takes = Box<dyn Fn(&ObjectEvent) -> bool + Send + Sync>;
 
 struct State {
     random: fastrand::Rng,
@@ -65,7 +65,7 @@ impl Topic {
 
     fn deliver(&self, event: &ObjectEvent, body: &str) {
         let state = self.lock();
-        let taking = state.subscriptions.iter().filter(|(takes, _)| takes(&event.bucket, &event.kind));
+        let taking = state.subscriptions.iter().filter(|(takes, _)| takes(event));
         taking.for_each(|(_, queues)| queues.deliver(body));
     }
 

@@ -18,6 +18,7 @@ use super::photos::Photos;
 use super::report::Report;
 use super::sabotage::Sabotage;
 use super::scenario::{Company, Scenario};
+use super::stream::Streamed;
 use super::timeline::Timeline;
 use super::topic::Topic;
 
@@ -227,6 +228,9 @@ fn parts(ground: &mut Ground) -> Vec<Box<dyn Part>> {
     let mut parts: Vec<Box<dyn Part>> = Vec::new();
     if !ground.scenario.alone {
         parts.push(Box::new(Photos::lay(ground)));
+        if ground.scenario.company >= Company::Dedupe {
+            parts.push(Box::new(Streamed::lay(ground)));
+        }
     }
     if ground.scenario.company >= Company::Compact {
         parts.push(Box::new(Compacted::lay(ground)));

@@ -2,8 +2,10 @@
 
 mod cleanup;
 mod compact;
+mod dedupe;
 mod thumbnail;
 
 pub(super) use cleanup::CleanupDeployed;
 pub(super) use compact::CompactDeployed;
+pub(super) use dedupe::DedupeDeployed;
 pub(super) use thumbnail::ThumbnailDeployed;

@@ -8,6 +8,9 @@ mod progress;
 mod queues;
 
 pub use derived::{Objects, derived_is_f_of_source, read_all, rejected_sources_are_parked};
-pub use forwarding::{Forwarded, consumer_sees_only_newer, newest_is_forwarded, repeated_only_after_a_death};
+pub use forwarding::{
+    Consumer, Forwarded, consumer_sees_only_newer, newest_is_forwarded, nobody_waits_for_itself, repeated_only_after_a_death,
+    request_is_within_limits,
+};
 pub use progress::Progress;
 pub use queues::{announcements_are_bounded, nothing_is_left};

@@ -5,10 +5,12 @@
 
 mod announcing;
 mod compacting;
+mod forwarding;
 mod keeping;
 
 pub(crate) use announcing::{AsRemovals, Reticent};
 pub(crate) use compacting::Tampered;
+pub(crate) use forwarding::{ByIdentity, Lies};
 pub(crate) use keeping::{Sabotaged, Saboteur};
 
 /// A condition that is removed, and of which function.
@@ -20,6 +22,8 @@ pub enum Sabotage {
     Cleanup(Keeping),
     /// cleanup, in what it announces.
     Announcing(Announcing),
+    /// dedupe, in its ledger.
+    Dedupe(Forwarding),
     /// compact.
     Compacting(Compacting),
 }
@@ -56,6 +60,24 @@ pub enum Announcing {
     OnlyMissing,
     /// cleanup is told of creations, too, and looks at them as it does at removals.
     OfCreations,
+}
+
+/// A guard of dedupe's ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarding {
+    /// Neither a write nor a claim is known as one's own, when its reply was lost.
+    NoNonce,
+    /// A claim is ended whatever its number. While leases hold, nobody can meet another's claim at the end of his own; so
+    /// they don't, here.
+    NoToken,
+    /// Whatever lies there, a claim whose lease has run out is taken over: also a newer change's by an older one.
+    OlderTakesOver,
+    /// Changes are claimed by identity and not by key.
+    ByIdentity,
+    /// A lease is a minute too short: every other invocation's clock is so far ahead.
+    LeaseTooShort,
+    /// The same, and only that the newest change is forwarded is asked: what [`Forwarding::NoToken`] is compared with.
+    Outlived,
 }
 
 /// A guard of compact's protocol.
@@ -109,6 +131,15 @@ impl Sabotage {
         Self::Announcing(Announcing::OnlyStale),
         Self::Announcing(Announcing::OnlyMissing),
         Self::Announcing(Announcing::OfCreations),
+    ];
+
+    /// All of dedupe's.
+    pub const DEDUPE: [Self; 5] = [
+        Self::Dedupe(Forwarding::NoNonce),
+        Self::Dedupe(Forwarding::NoToken),
+        Self::Dedupe(Forwarding::OlderTakesOver),
+        Self::Dedupe(Forwarding::ByIdentity),
+        Self::Dedupe(Forwarding::LeaseTooShort),
     ];
 
     /// All of compact's.
