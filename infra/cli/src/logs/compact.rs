@@ -1,9 +1,8 @@
-//! `brigade logs compact`: logs into partitioned Parquet, without a function and without a ledger.
+//! `brigade logs compact`: logs into partitioned Parquet, without a function; a journal beside the table keeps account.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use brigade::config::parse_bytes;
@@ -13,9 +12,11 @@ use brigade_compact::{
 };
 use serde_json::json;
 
-use super::inputs::{Batch, Place, batches, find, unpacked};
+use super::inputs::{Place, find, unpacked};
+use super::journal::{Batch, Journal};
 use super::objects::{BucketSink, Objects, place};
 use super::progress::Progress;
+use super::shelf::Shelf;
 use crate::failure::Failure;
 use crate::print;
 
@@ -24,12 +25,13 @@ const MAX_THREADS: usize = 64;
 
 /// Turn access logs into Parquet, partitioned as bucket=…/dt=…/ by the day of the request.
 ///
-/// Inputs are put in the order of their names and cut into batches of 1 GiB of text or 10,000 inputs. A batch is named
-/// after the names and sizes of its inputs (and the ETags of objects) and after the options below, and its parts after the
-/// batch. A part is written only where none of its name is there, so the same command can be repeated after a failure, and
-/// run on several machines at once: each line is in the table once. That holds for the same inputs. Where another run sees
-/// other inputs (more logs have arrived), its batches are others, and what both have read is in the table twice: let the
-/// function brigade-compact do that, which keeps account.
+/// Each log is put into the table once, however often and wherever this runs, at once or again, over the same logs and more:
+/// what is in the table already is left out. Account of it is kept beside the table, in a folder with _batches behind its
+/// name: a document for each batch (of 1 GiB of text or 10,000 logs at most), created with its number before anything of it
+/// is written, so that no two runs have the same log. A batch whose run died is finished by the next run that names any log
+/// of it, with the same options. A log is known by its name in S3 or its path without links, and must not change: one of
+/// another size or ETag is refused (exit code 1) when all others are done. Files that are moved, or mounted elsewhere on
+/// another machine, are new; and so is what the function brigade-compact has put into the same table.
 ///
 /// Lines that are no records go to a table beside it, in a folder with _rejects behind its name: source, line, reason,
 /// raw_line. Account and region stand before the bucket where the log's name is partitioned by date.
@@ -94,14 +96,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let settings = Settings { columns: columns.clone(), interval: *partition, file_size: *file_size, ..Settings::default() };
     let objects = Objects::for_places(arguments.inputs.iter().chain([&arguments.out]))?;
     let inputs = find(&arguments.inputs, &objects)?;
-    let progress = Progress::new(inputs.iter().map(|input| input.size).sum());
-    let batches = batches(inputs, &format!("{} {settings:?}", brigade_compact::FORMAT));
-    let work = Work { settings, objects, progress, out: &arguments.out };
-    let (summary, failed) = work.all(&batches, arguments.threads);
+    let shelf = Shelf::beside(&arguments.out, &objects)?;
+    let journal = Journal::open(shelf, format!("{} {settings:?}", brigade_compact::FORMAT), &inputs)?;
+    let work = Work { settings, objects, progress: Progress::new(journal.bytes()), journal, out: &arguments.out };
+    let (summary, failed) = work.all(arguments.threads);
     work.progress.clear();
-    report(&summary, work.progress.seconds(), arguments.json)?;
+    report(&summary, work.journal.before(), work.progress.seconds(), arguments.json)?;
     match failed {
-        None => Ok(()),
+        None => work.journal.check(),
         Some(failure) => Err(failure),
     }
 }
@@ -110,25 +112,29 @@ struct Work<'a> {
     settings: Settings,
     objects: Objects,
     progress: Progress,
+    journal: Journal,
     out: &'a str,
 }
 
 impl Work<'_> {
-    /// Does the batches on so many threads. After the first failure none is begun.
-    fn all(&self, batches: &[Batch], threads: usize) -> (Summary, Option<Failure>) {
-        let next = AtomicUsize::new(0);
+    /// Does what there is on so many threads. After the first failure none is begun.
+    fn all(&self, threads: usize) -> (Summary, Option<Failure>) {
         let outcome = Mutex::new((Summary::default(), None));
+        let outcome_now = || outcome.lock().unwrap_or_else(PoisonError::into_inner);
         std::thread::scope(|scope| {
-            for _ in 0..threads.min(batches.len()) {
+            for _ in 0..threads {
                 scope.spawn(|| {
-                    while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let done = self.one(batch);
-                        let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+                    while outcome_now().1.is_none() {
+                        let done = match self.journal.next() {
+                            Ok(Some(batch)) => self.one(&batch),
+                            Ok(None) => return,
+                            Err(failure) => Err(failure),
+                        };
+                        let mut outcome = outcome_now();
                         match done {
                             Ok((counts, written, existing)) => outcome.0.add(counts, written, existing),
                             Err(failure) => {
                                 outcome.1.get_or_insert(failure);
-                                next.store(batches.len(), Ordering::Relaxed);
                             }
                         }
                     }
@@ -138,7 +144,14 @@ impl Work<'_> {
         outcome.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A batch, to its end.
     fn one(&self, batch: &Batch) -> Result<(Counts, Vec<Part>, Vec<Part>), Failure> {
+        let (counts, written, existing) = self.write(batch)?;
+        self.journal.finish(batch, written.len() + existing.len())?;
+        Ok((counts, written, existing))
+    }
+
+    fn write(&self, batch: &Batch) -> Result<(Counts, Vec<Part>, Vec<Part>), Failure> {
         if let Some((bucket, prefix)) = place(self.out) {
             let sink = BucketSink::new(self.objects.connection()?.clone(), bucket, prefix);
             let (counts, sink) = self.read(batch, sink)?;
@@ -151,37 +164,46 @@ impl Work<'_> {
     fn read<S: Sink>(&self, batch: &Batch, sink: S) -> Result<(Counts, S), Failure> {
         let failure = |error: CompactError| Failure::Environment(error.to_string());
         let mut compactor = Compactor::new(self.settings.clone(), &batch.id, sink).map_err(failure)?;
-        let locations: Vec<Location> = batch
+        let locations: Vec<(Location, String)> = batch
             .inputs
             .iter()
             .filter_map(|input| match &input.place {
-                Place::Object(location, _) => Some(location.clone()),
+                Place::Object(location, etag) => Some((location.clone(), etag.clone())),
                 Place::File(_) => None,
             })
             .collect();
         let mut bodies = if locations.is_empty() { None } else { Some(self.objects.connection()?.get_all(locations)) };
         for input in &batch.inputs {
-            let opened: std::io::Result<Box<dyn Read>> = match (&input.place, &mut bodies) {
+            let opened: io::Result<Box<dyn Read>> = match (&input.place, &mut bodies) {
                 (Place::Object(..), Some(bodies)) => bodies.next().map(|body| Box::new(body) as Box<dyn Read>),
-                (Place::File(path), _) => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
-                (Place::Object(..), None) => Err(std::io::ErrorKind::NotFound.into()),
+                (Place::File(path), _) => as_it_was(path, input.size).map(|file| Box::new(file) as Box<dyn Read>),
+                (Place::Object(..), None) => Err(io::ErrorKind::NotFound.into()),
             };
             let text = opened.and_then(|reader| unpacked(self.progress.of(reader)));
-            let text = text.map_err(|error| Failure::environment(&input.name, error))?;
+            let text = text.map_err(|error| self.journal.stuck(batch, format!("{}: {error}", input.name)))?;
             compactor.read(&input.name, text).map_err(failure)?;
         }
         compactor.finish().map_err(failure)
     }
 }
 
-fn report(summary: &Summary, seconds: f64, json: bool) -> Result<(), Failure> {
+/// A file of the size that its batch was claimed with.
+fn as_it_was(path: &Path, size: u64) -> io::Result<impl Read + use<>> {
+    let file = File::open(path)?;
+    match file.metadata()?.len() {
+        now if now == size => Ok(file.take(size)),
+        now => Err(io::Error::other(format!("it has {now} bytes, and had {size}"))),
+    }
+}
+
+fn report(summary: &Summary, before: u64, seconds: f64, json: bool) -> Result<(), Failure> {
     let Counts { inputs, bytes, lines, rejects, blanks, mended } = summary.counts;
     let rate = bytes as f64 / 1e6 / seconds.max(1e-9);
     let total = |parts: &[Part]| parts.iter().map(|part| part.bytes).sum::<u64>();
     let (written, existing) = (&summary.written, &summary.existing);
     if json {
         return Ok(print::line(json!({
-            "inputs": inputs, "batches": summary.batches, "bytes": bytes, "lines": lines, "rejects": rejects, "blanks": blanks,
+            "inputs": inputs, "inputs_before": before, "batches": summary.batches, "bytes": bytes, "lines": lines, "rejects": rejects, "blanks": blanks,
             "mended": mended, "parts": written.len(), "bytes_out": total(written), "existing": existing.len(),
             "bytes_existing": total(existing), "seconds": seconds, "megabytes_per_second": rate,
         }))?);
@@ -189,9 +211,10 @@ fn report(summary: &Summary, seconds: f64, json: bool) -> Result<(), Failure> {
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     let rows = [
         ["read".to_owned(), format!("{} in {inputs} logs, {rate:.0} MB/s", megabytes(bytes))],
+        ["in the table before".to_owned(), format!("{before} logs")],
         ["lines".to_owned(), format!("{lines}, {rejects} of them rejected, {mended} values mended")],
         ["written".to_owned(), format!("{} in {} parts", megabytes(total(written)), written.len())],
-        ["there already".to_owned(), format!("{} in {} parts", megabytes(total(existing)), existing.len())],
+        ["written before".to_owned(), format!("{} in {} parts", megabytes(total(existing)), existing.len())],
     ];
     Ok(print::line(print::table(&rows))?)
 }

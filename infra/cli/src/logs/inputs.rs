@@ -1,21 +1,15 @@
-//! What is read: files, folders, patterns and places in S3, in batches that depend on nothing but what is there.
+//! What is read: files, folders, patterns and places in S3.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use brigade::hex;
 use brigade::storage::Location;
 use flate2::read::MultiGzDecoder;
-use sha2::{Digest as _, Sha256};
 
 use super::objects::Objects;
 use crate::failure::Failure;
 
-/// A batch is full with so many bytes of text, ...
-const BATCH_BYTES: u64 = 1 << 30;
-/// ... or so many inputs.
-const BATCH_INPUTS: usize = 10_000;
 /// Bytes of text that a byte of gzip counts for: logs shrink to about an eighth.
 const UNPACKED: u64 = 8;
 
@@ -32,6 +26,7 @@ pub(super) struct Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     File(PathBuf),
+    /// With its ETag.
     Object(Location, String),
 }
 
@@ -125,45 +120,9 @@ pub(super) fn fits(name: &str, pattern: &str) -> bool {
     }
 }
 
-/// Inputs that are read together.
-#[derive(Debug)]
-pub(super) struct Batch {
-    /// Tells what is in it and how it is written, so that its parts have the same names wherever it is done.
-    pub(super) id: String,
-    pub(super) inputs: Vec<Input>,
-}
-
-/// Neighbours make a batch. `settings` is what the parts depend on beside.
-pub(super) fn batches(inputs: Vec<Input>, settings: &str) -> Vec<Batch> {
-    let mut batches: Vec<Vec<Input>> = Vec::new();
-    let mut bytes = 0;
-    for input in inputs {
-        let text = if input.name.ends_with(".gz") { input.size.saturating_mul(UNPACKED) } else { input.size };
-        match batches.last_mut() {
-            Some(batch) if bytes + text <= BATCH_BYTES && batch.len() < BATCH_INPUTS => {
-                batch.push(input);
-                bytes += text;
-            }
-            _ => {
-                batches.push(vec![input]);
-                bytes = text;
-            }
-        }
-    }
-    batches.into_iter().map(|inputs| Batch { id: id(&inputs, settings), inputs }).collect()
-}
-
-fn id(inputs: &[Input], settings: &str) -> String {
-    let mut hash = Sha256::new();
-    hash.update(settings);
-    for input in inputs {
-        let etag = match &input.place {
-            Place::File(_) => "",
-            Place::Object(_, etag) => etag,
-        };
-        hash.update(format!("\n{}\0{}\0{etag}", input.name, input.size));
-    }
-    hex(hash.finalize().iter().take(8))
+/// About how many bytes of text a log of this size has.
+pub(super) fn text_bytes(name: &str, size: u64) -> u64 {
+    if name.ends_with(".gz") { size.saturating_mul(UNPACKED) } else { size }
 }
 
 /// The text of what may be compressed by gzip, which is told by its first bytes.
@@ -194,22 +153,5 @@ mod tests {
         for (name, pattern, expected) in cases {
             assert_eq!(fits(name, pattern), expected, "{name} {pattern}");
         }
-    }
-
-    #[test]
-    fn a_batch_is_named_after_all_that_its_parts_depend_on() {
-        let input = |name: &str, size| Input { name: name.to_owned(), size, place: Place::File(name.into()) };
-        let ids = |inputs, settings| batches(inputs, settings).into_iter().map(|batch| batch.id).collect::<Vec<_>>();
-        let base = ids(vec![input("a", 1), input("b", 2)], "");
-        assert_eq!(base.len(), 1);
-        assert_eq!(base, ids(vec![input("a", 1), input("b", 2)], ""));
-        for other in [
-            ids(vec![input("a", 1)], ""),
-            ids(vec![input("a", 1), input("b", 3)], ""),
-            ids(vec![input("a", 1), input("b", 2)], "hour"),
-        ] {
-            assert_ne!(base, other);
-        }
-        assert_eq!(ids(vec![input("a", BATCH_BYTES), input("b", 1), input("c.gz", BATCH_BYTES / 8)], "").len(), 3);
     }
 }

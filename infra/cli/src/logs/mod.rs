@@ -4,9 +4,11 @@ mod compact;
 mod ddl;
 mod generate;
 mod inputs;
+mod journal;
 mod objects;
 mod parse;
 mod progress;
+mod shelf;
 
 use crate::failure::Failure;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use brigade::aws::Clients;
 use brigade::event::{BucketName, ObjectKey};
-use brigade::storage::{Body, Condition, ErrorKind, Get, List, Location, PutOptions, Store};
+use brigade::storage::{Body, Condition, ErrorKind, Get, List, Location, PutOptions, ReadCondition, Store, paging};
 use brigade_compact::{Part, PartName, Sink, Table};
 use bytes::{Buf, Bytes};
-use futures::StreamExt as _;
 use futures::stream::{BoxStream, Fuse};
+use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::runtime::Runtime;
 
 use super::inputs::{Input, Place, fits};
@@ -83,12 +83,51 @@ impl Objects {
 }
 
 impl Connection {
-    /// Asks for the objects in their order, some ahead of their turn.
-    pub(super) fn get_all(self: &Arc<Self>, objects: Vec<Location>) -> Bodies {
+    /// The rest of the keys that begin with `prefix`, so many at most.
+    pub(super) fn names(&self, bucket: &BucketName, prefix: &str, at_most: Option<u16>) -> io::Result<Vec<String>> {
+        let options = List { prefix: prefix.to_owned(), max_keys: at_most, ..List::default() };
+        let keys = paging::list_all(self.store.as_ref(), bucket, options).take(at_most.map_or(usize::MAX, usize::from));
+        let names = keys.map_ok(|entry| entry.key.as_str().strip_prefix(prefix).unwrap_or_default().to_owned());
+        self.runtime.block_on(names.try_collect()).map_err(io::Error::other)
+    }
+
+    /// A small object, where there is one.
+    pub(super) fn read(&self, bucket: &BucketName, key: &str) -> io::Result<Option<Vec<u8>>> {
+        let at = Location::new(bucket.clone(), ObjectKey::new(key).map_err(io::Error::other)?);
+        let bytes = self.runtime.block_on(async {
+            let object = self.store.get(&at, Get::default()).await?;
+            object
+                .body
+                .try_fold(Vec::new(), |mut all, chunk| async move {
+                    all.extend_from_slice(&chunk);
+                    Ok(all)
+                })
+                .await
+        });
+        match bytes {
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            bytes => bytes.map(Some).map_err(io::Error::other),
+        }
+    }
+
+    /// Writes an object where none of its name is; `false`: there is one.
+    pub(super) fn create(&self, bucket: &BucketName, key: &str, bytes: Vec<u8>) -> io::Result<bool> {
+        let at = Location::new(bucket.clone(), ObjectKey::new(key).map_err(io::Error::other)?);
+        let options = PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() };
+        match self.runtime.block_on(self.store.put(&at, bytes.into(), options)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == ErrorKind::PreconditionFailed => Ok(false),
+            Err(error) => Err(io::Error::other(error)),
+        }
+    }
+
+    /// Asks for the objects in their order, some ahead of their turn; one that has another ETag by now fails.
+    pub(super) fn get_all(self: &Arc<Self>, objects: Vec<(Location, String)>) -> Bodies {
         let store = Arc::clone(&self.store);
-        let get = move |at: Location| {
+        let get = move |(at, etag): (Location, String)| {
             let store = Arc::clone(&store);
-            async move { store.get(&at, Get::default()).await.map(|object| object.body) }
+            let options = Get { condition: ReadCondition::IfMatch(etag), ..Get::default() };
+            async move { store.get(&at, options).await.map(|object| object.body) }
         };
         let bodies = futures::stream::iter(objects).map(get).buffered(AHEAD).boxed();
         Bodies { connection: Arc::clone(self), bodies }
@@ -164,13 +203,10 @@ impl Sink for BucketSink {
     fn finish(&mut self, part: Part, file: Vec<u8>) -> io::Result<()> {
         let [records, rejects] = &self.prefixes;
         let prefix = if part.name.table == Table::Records { records } else { rejects };
-        let key = ObjectKey::new(format!("{prefix}{}", part.name.path())).map_err(io::Error::other)?;
-        let at = Location::new(self.bucket.clone(), key);
-        let options = PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() };
-        match self.connection.runtime.block_on(self.connection.store.put(&at, file.into(), options)) {
-            Ok(_) => self.written.push(part),
-            Err(error) if error.kind == ErrorKind::PreconditionFailed => self.existing.push(part),
-            Err(error) => return Err(io::Error::other(error)),
+        let key = format!("{prefix}{}", part.name.path());
+        match self.connection.create(&self.bucket, &key, file)? {
+            true => self.written.push(part),
+            false => self.existing.push(part),
         }
         Ok(())
     }
