@@ -136,12 +136,8 @@ impl Worker for Compact {
         if self.plan_only {
             return Verdict::skip("plan", "BRIGADE_MODE=plan: nothing is published and nothing forgotten").into();
         }
-        let mut outcome = self.publish(deadline).await;
-        match self.engine.forget_some(&self.places, deadline).await {
-            Ok(forgotten) => outcome.figures.push(("forgotten", forgotten)),
-            Err(verdict) => outcome.verdict = worst([outcome.verdict, verdict]),
-        }
-        outcome
+        let published = self.publish(deadline).await;
+        published.and(self.engine.forget_some(&self.places, deadline).await.unwrap_or_else(Outcome::from))
     }
 }
 

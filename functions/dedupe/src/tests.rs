@@ -5,9 +5,10 @@ use std::sync::Mutex;
 
 use brigade::config::Environment;
 use brigade::event::{BucketName, EventKind, ObjectKey, Sequencer};
-use brigade::storage::faulty::Faults;
+use brigade::storage::faulty::{Faults, Moment, Pause};
 use brigade::storage::{EmbeddedStore, FaultyStore, PutOptions};
 use brigade::worker::Queue;
+use futures::FutureExt;
 use time::OffsetDateTime;
 
 use super::*;
@@ -63,7 +64,10 @@ impl World {
         let clock = Arc::clone(&now);
         let inside = EmbeddedStore::new().with_seed(1).with_clock(Arc::new(move || *clock.lock().unwrap()));
         ["photos", "state"].iter().for_each(|name| inside.create_bucket(&BucketName::new(*name), "us-east-1").unwrap());
-        let store = FaultyStore::new(inside, Faults::default(), 1);
+        Self::on(FaultyStore::new(inside, Faults::default(), 1), now, own)
+    }
+
+    fn on(store: FaultyStore<EmbeddedStore>, now: Arc<Mutex<OffsetDateTime>>, own: &[(&str, &str)]) -> Self {
         let usual = [
             ("BRIGADE_INPUT", "s3://photos/*"),
             ("BRIGADE_STATE", "s3://state/brigade/"),
@@ -261,6 +265,19 @@ async fn keys_with_the_same_content_are_told_and_tagged() {
         let at = Location::new(BucketName::new("photos"), ObjectKey::new("b").unwrap());
         assert_eq!(world.store.get_tags(&at, None).await.unwrap().contains_key(TAG), tagged, "{mode}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_at_contents_that_never_ends_holds_no_change_back() {
+    let pause: Pause = Arc::new(|point| {
+        let never = point.operation == "HeadObject" && point.moment == Moment::BeforeEffect;
+        if never { std::future::pending().boxed() } else { std::future::ready(()).boxed() }
+    });
+    let World { store, now, .. } = World::new(&[]);
+    let world = World::on(store.with_pause(pause), now, &[("BRIGADE_CONTENT", "report")]);
+    let events: Vec<ObjectEvent> = (1..=10).map(|n| event(&format!("k{n}"), n)).collect();
+    assert_eq!(world.deliver(&events).await, ["done"; 10]);
+    assert_eq!(world.got().len(), 10);
 }
 
 #[tokio::test]

@@ -146,23 +146,23 @@ pub enum Begun {
 
 /// The batch is read, and about to be published. Inputs that can't be read now go `back`, to be claimed by anybody; those
 /// that nobody can ever read are set `aside`, each with its reason. What is left is marked as being published: from now on
-/// the batch has these inputs, whoever finishes it.
+/// the batch has these inputs, whoever finishes it. `mine` is the batch as it was claimed.
 pub fn begin(
     shard: Option<&Shard>,
-    id: &str,
-    owner: &str,
+    mine: &Batch,
     back: &BTreeSet<String>,
     aside: &BTreeMap<String, String>,
 ) -> Step<Shard, Begun> {
     let Some(mut shard) = shard.cloned() else { return Step::Keep(Begun::Others) };
-    let Some(batch) = shard.open.iter_mut().find(|batch| batch.id == id) else {
-        // This step's own write has landed, and nothing was left of the batch; or somebody else has finished it.
-        let unread = !back.is_empty() || !aside.is_empty();
+    let Some(batch) = shard.open.iter_mut().find(|batch| batch.id == mine.id) else {
+        // This step's own write has landed, and nothing was left of the batch; or somebody else has finished it, or has given
+        // back what could be read here: then that is another's by now.
+        let unread = mine.inputs.iter().all(|input| back.contains(input) || aside.contains_key(input));
         let own = back.iter().all(|input| !shard.done.contains(input))
             && aside.keys().all(|input| shard.set_aside.contains_key(input));
         return Step::Keep(if unread && own { Begun::Yes } else { Begun::Others });
     };
-    if batch.owner != owner {
+    if batch.owner != mine.owner {
         return Step::Keep(Begun::Others);
     }
     let before = batch.inputs.len();
@@ -364,16 +364,17 @@ mod tests {
                 Step::Keep(begun) => Step::Keep(begun),
             };
             let before = shard("", std::slice::from_ref(open));
-            assert_eq!(begin(Some(&before), "x", "me", back, &BTreeMap::new()), expected, "{situation}");
+            assert_eq!(begin(Some(&before), &mine, back, &BTreeMap::new()), expected, "{situation}");
         }
         let all: BTreeSet<String> = mine.inputs.iter().cloned().collect();
-        let step = |before: Shard, back| begin(Some(&before), "x", "me", back, &BTreeMap::new());
-        assert_eq!(step(shard("", &[mine]), &all), Step::Write(shard("", &[]), Begun::Yes), "none is");
+        let step = |before: Shard, back| begin(Some(&before), &mine, back, &BTreeMap::new());
+        assert_eq!(step(shard("", std::slice::from_ref(&mine)), &all), Step::Write(shard("", &[]), Begun::Yes), "none is");
         assert_eq!(step(shard("", &[]), &all), Step::Keep(Begun::Yes), "that was written, and its reply lost");
         for back in [&none, &b] {
             assert_eq!(step(shard("abc", &[]), back), Step::Keep(Begun::Others), "finished by another");
+            assert_eq!(step(shard("", &[]), back), Step::Keep(Begun::Others), "given back by another, who could read none");
         }
-        assert_eq!(begin(None, "x", "me", &none, &BTreeMap::new()), Step::Keep(Begun::Others));
+        assert_eq!(begin(None, &mine, &none, &BTreeMap::new()), Step::Keep(Begun::Others));
     }
 
     #[test]
@@ -383,10 +384,14 @@ mod tests {
             let before = shard("", &[Batch { publishing, ..batch("x", "abc", "me", 100) }]);
             let rest = Batch { publishing: true, ..batch("x", "ac", "me", 100) };
             let after = Shard { open: vec![rest], ..set_aside("b") };
-            let step = |shard: &Shard| begin(Some(shard), "x", "me", &BTreeSet::new(), &aside);
+            let mine = batch("x", "abc", "me", 100);
+            let step = |shard: &Shard| begin(Some(shard), &mine, &BTreeSet::new(), &aside);
             assert_eq!(step(&before), Step::Write(after.clone(), Begun::Yes));
             assert_eq!(step(&after), Step::Keep(Begun::Yes), "that was written, and its reply lost");
-            assert_eq!(step(&Shard { open: Vec::new(), ..after }), Step::Keep(Begun::Yes), "it was all there was");
+            let gone = Shard { open: Vec::new(), ..after };
+            assert_eq!(step(&gone), Step::Keep(Begun::Others), "the others of it are somebody else's by now");
+            let alone = batch("x", "b", "me", 100);
+            assert_eq!(begin(Some(&gone), &alone, &BTreeSet::new(), &aside), Step::Keep(Begun::Yes), "it was all there was");
         }
     }
 

@@ -172,7 +172,7 @@ impl Pass<'_> {
             return Ok(seen);
         }
         let back: BTreeSet<String> = failed.keys().cloned().collect();
-        let step = |shard: Option<&Shard>, _| claim::begin(shard, &batch.id, &batch.owner, &back, aside);
+        let step = |shard: Option<&Shard>, _| claim::begin(shard, batch, &back, aside);
         let begun = self.engine.documents.update(&self.document, Some(seen), step).await.map_err(|error| error.verdict())?;
         match begun.answer {
             Some(Begun::Yes) => Ok(begun.seen),

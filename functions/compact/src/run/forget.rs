@@ -6,7 +6,7 @@ use brigade::budget::Deadline;
 use brigade::event::BucketName;
 use brigade::ledger::Seen;
 use brigade::storage::{List, Location, StoreError, paging};
-use brigade::verdict::Verdict;
+use brigade::verdict::{Outcome, Verdict};
 use futures::TryStreamExt;
 
 use super::Engine;
@@ -18,25 +18,30 @@ use crate::protocol::shard::Shard;
 const DOCUMENTS: u16 = 32;
 
 impl Engine {
-    /// Looks at some shards. Answers how many inputs were forgotten.
-    pub(crate) async fn forget_some(&self, places: &Places, deadline: Deadline) -> Result<u64, Verdict> {
+    /// Looks at some shards. Answers how many inputs were forgotten. A shard that can't be looked at, such as one of a bucket
+    /// that is gone, holds no other up, and its failure is told at the end.
+    pub(crate) async fn forget_some(&self, places: &Places, deadline: Deadline) -> Result<Outcome, Verdict> {
         let (bucket, prefix) = (places.state_bucket(), places.shards());
         let start_after = Some(format!("{prefix}{}", self.documents.nonce()));
         let from_there = List { prefix: prefix.clone(), start_after, max_keys: Some(DOCUMENTS), ..List::default() };
         let from_first = List { prefix, max_keys: Some(DOCUMENTS), ..List::default() };
-        let mut forgotten = 0;
         let mut found = self.store.list(bucket, from_there).await.map_err(|error| Verdict::of_error(&error))?.objects;
         if found.len() < usize::from(DOCUMENTS) {
             found.extend(self.store.list(bucket, from_first).await.map_err(|error| Verdict::of_error(&error))?.objects);
         }
         let keys: BTreeSet<_> = found.into_iter().map(|entry| entry.key).take(usize::from(DOCUMENTS)).collect();
+        let (mut whole, mut forgotten) = (Outcome::from(Verdict::Done), 0);
         for key in keys {
             if deadline.left().is_zero() {
                 break;
             }
-            forgotten += self.forget_in(&Location::new(bucket.clone(), key)).await?;
+            match self.forget_in(&Location::new(bucket.clone(), key)).await {
+                Ok(some) => forgotten += some,
+                Err(verdict) => whole = whole.and(verdict.into()),
+            }
         }
-        Ok(forgotten)
+        whole.figures.push(("forgotten", forgotten));
+        Ok(whole)
     }
 
     async fn forget_in(&self, document: &Location) -> Result<u64, Verdict> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use brigade::budget::Deadline;
 use brigade::ledger::Seen;
-use brigade::storage::{List, StoreError, paging};
+use brigade::storage::{List, Location, StoreError, paging};
 use brigade::verdict::{Outcome, Verdict};
 use futures::TryStreamExt;
 
@@ -38,10 +38,17 @@ impl Engine {
         let mut set_aside = 0;
         for (window, mut bundles) in waiting {
             if deadline.left().is_zero() {
-                return Ok(Verdict::retry("unstarted", "no time left for all closed windows").into());
+                whole = whole.and(Verdict::retry("unstarted", "no time left for all closed windows").into());
+                break;
             }
-            let document = places.window(&window).map_err(|error| Verdict::park("bad-key", error.to_string()))?;
-            let seen: Seen<Shard> = self.documents.read(&document).await.map_err(|error| error.verdict())?;
+            // A window whose document can't be read holds no later one up.
+            let (document, seen) = match self.window(places, &window).await {
+                Ok(read) => read,
+                Err(verdict) => {
+                    whole = whole.and(verdict.into());
+                    continue;
+                }
+            };
             if !is_closed(&window, seen.date) {
                 continue;
             }
@@ -72,6 +79,12 @@ impl Engine {
             whole.figures.push(("set_aside", set_aside));
         }
         Ok(whole)
+    }
+
+    async fn window(&self, places: &Places, window: &str) -> Result<(Location, Seen<Shard>), Verdict> {
+        let document = places.window(window).map_err(|error| Verdict::park("bad-key", error.to_string()))?;
+        let seen = self.documents.read(&document).await.map_err(|error| error.verdict())?;
+        Ok((document, seen))
     }
 
     /// The sizes of all bundles by name, by window.
