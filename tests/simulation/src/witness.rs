@@ -62,8 +62,13 @@ impl Witness {
             timeline: Arc::clone(timeline),
             state: Mutex::default(),
         });
-        let watching = Arc::clone(&witness);
-        store.subscribe(Arc::new(move |change| watching.see(change)));
+        // The store must not hold who holds the store, or neither would ever end.
+        let watching = Arc::downgrade(&witness);
+        store.subscribe(Arc::new(move |change| {
+            if let Some(watching) = watching.upgrade() {
+                watching.see(change);
+            }
+        }));
         witness
     }
 

@@ -73,8 +73,13 @@ impl AccessLogs {
             denied: Denied::default(),
             state: Mutex::default(),
         });
-        let watching = Arc::clone(&logs);
-        store.subscribe(Arc::new(move |change| watching.see(change)));
+        // The store must not hold who holds the store, or neither would ever end.
+        let watching = Arc::downgrade(&logs);
+        store.subscribe(Arc::new(move |change| {
+            if let Some(watching) = watching.upgrade() {
+                watching.see(change);
+            }
+        }));
         logs
     }
 

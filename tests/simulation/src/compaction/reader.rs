@@ -48,8 +48,13 @@ impl Reader {
     pub(crate) fn watch(setting: &Compaction, store: &EmbeddedStore, logs: &Arc<AccessLogs>) -> Arc<Self> {
         let reader =
             Arc::new(Self { setting: setting.clone(), store: store.clone(), logs: Arc::clone(logs), state: Mutex::default() });
-        let watching = Arc::clone(&reader);
-        store.subscribe(Arc::new(move |change| watching.see(change)));
+        // The store must not hold who holds the store, or neither would ever end.
+        let watching = Arc::downgrade(&reader);
+        store.subscribe(Arc::new(move |change| {
+            if let Some(watching) = watching.upgrade() {
+                watching.see(change);
+            }
+        }));
         reader
     }
 
