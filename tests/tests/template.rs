@@ -249,6 +249,19 @@ fn what_dedupe_keeps_is_kept_as_long_as_it_says_and_expires() {
     assert!(whole.into_iter().all(|prefix| !heads.starts_with(prefix)), "a head must never expire: it holds the open claims");
 }
 
+#[test]
+fn compacts_account_expires_and_what_it_has_collected_does_not() {
+    let rules = below(&resource("StateBucket", "AWS::S3::Bucket"), "LifecycleConfiguration:");
+    let prefixes: Vec<&str> = rules.iter().filter_map(|line| line.trim().strip_prefix("Prefix: ")).collect();
+    for folder in ["logs", "windows"] {
+        let prefix = format!("brigade/compact/v1/{folder}/");
+        assert!(prefixes.contains(&prefix.as_str()), "no rule for {prefix}");
+    }
+    let collected = "brigade/compact/v1/_open/2026-11-28/bundle.zst";
+    let ends = prefixes.iter().find(|prefix| collected.starts_with(**prefix));
+    assert_eq!(ends, None, "lines that are nowhere else would expire unpublished");
+}
+
 /// Seconds that a queue hides a message, for each timeout that its function can have.
 fn visibilities(queue: &[&str], function: &[&str]) -> Vec<(u64, u64)> {
     let all = lines();
