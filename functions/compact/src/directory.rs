@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::durable::{create_folder, name_file};
 use crate::parts::{Part, PartName, Sink, Table};
 
-/// Writes parts as files. A part gets its name when it is complete, and only if nobody has it: the file that is there already
-/// is the same one, since its name tells what went into it.
+/// Writes parts as files. A part gets its name when it is complete and on the disk, and only if nobody has it: the file that is
+/// there already is the same one, since its name tells what went into it. A crash of the machine takes no part that was finished.
 #[derive(Debug)]
 pub struct Directory {
     records: PathBuf,
@@ -64,7 +65,7 @@ impl Sink for Directory {
     fn create(&mut self, name: &PartName) -> io::Result<Unnamed> {
         let path = self.path(name);
         let folder = path.parent().unwrap_or(&path);
-        fs::create_dir_all(folder)?;
+        create_folder(folder)?;
         // No glob of `*.parquet` sees it; nobody else has this process's number, on this machine.
         let path = folder.join(format!(".{}.{}.{:x}", name.file, std::process::id(), machine()));
         Ok(Unnamed { file: BufWriter::new(File::create(&path)?), path })
@@ -73,9 +74,9 @@ impl Sink for Directory {
     fn finish(&mut self, part: Part, mut file: Unnamed) -> io::Result<()> {
         file.flush()?;
         let path = self.path(&part.name);
-        match fs::hard_link(&file.path, &path) {
-            Ok(()) => self.written.push(part),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.existing.push(part),
+        match name_file(file.file.get_ref(), &file.path, &path) {
+            Ok(true) => self.written.push(part),
+            Ok(false) => self.existing.push(part),
             Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
         }
         Ok(())

@@ -8,6 +8,7 @@
 //! - [`source::LogKey`] tells from a log object's key where it belongs and when it was delivered.
 //! - [`record::parse`] reads one line into a [`record::Record`], or says why it is none ([`record::Reject`]).
 //! - [`lines::LineReader`] splits any reader at line breaks, in bounded memory.
+//! - [`durable`] is how [`Directory`] gives files their names.
 //! - [`samples`] writes logs by seed, and what they say.
 //! - [`Columns`] is `BRIGADE_COLUMNS`, [`Interval`] is `BRIGADE_PARTITION`.
 //!
@@ -32,6 +33,7 @@ mod columns;
 mod compactor;
 mod config;
 mod directory;
+pub mod durable;
 mod encode;
 pub mod invariants;
 pub mod lines;

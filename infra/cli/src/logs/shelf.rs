@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brigade::event::BucketName;
+use brigade_compact::durable::{create_folder, name_file};
 
 use super::objects::{Connection, Objects, place};
 use crate::failure::Failure;
@@ -105,18 +106,14 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }
 
-/// A file gets its name when it is complete, and only if nobody has it.
+/// A file gets its name when it is complete and on the disk, and only if nobody has it.
 fn create(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)?;
+    create_folder(folder)?;
     let unnamed = Unnamed(folder.join(format!(".{:016x}", fastrand::u64(..))));
     let mut file = fs::File::create_new(&unnamed.0)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    match fs::hard_link(&unnamed.0, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        linked => linked.map(|()| true),
-    }
+    name_file(&file, &unnamed.0, path)
 }
 
 /// Goes, whatever becomes of it; the name that it was given stays.
