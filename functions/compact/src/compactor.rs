@@ -21,6 +21,10 @@ use crate::table::{PartFile, Records, Rejected, Rejects, io_error, records_schem
 /// Version of what is written: columns, their types, layout, notes in the footer.
 pub const FORMAT: u32 = 1;
 
+/// Rejects wait until they take this part of what records may.
+const REJECTS: usize = 16;
+/// Rows that wait take no more: a column finds its texts by numbers of 32 bits, and a block of records may come on top.
+const MOST: usize = 3 << 30;
 /// Records that go through the columns together.
 const BLOCK: usize = 256;
 
@@ -33,8 +37,8 @@ pub struct Settings {
     pub interval: Interval,
     /// `BRIGADE_FILE_SIZE`: a part with so many bytes is closed after the row group that it is at.
     pub file_size: u64,
-    /// Bytes of the rows that wait, of all partitions together; beyond, the largest partition's become a row group. The
-    /// process needs about twice as much in all.
+    /// Bytes of the rows that wait, of all partitions together; beyond, the largest partition's become a row group. No more
+    /// than 3 GiB are taken. The process needs about 20 MiB more.
     pub memory: usize,
     /// Partitions that are open at once; beyond, the one that was used the longest ago is closed.
     pub partitions: usize,
@@ -55,7 +59,7 @@ impl Default for Settings {
             columns,
             interval: Interval::Day,
             file_size: 128_000_000,
-            memory: 48 << 20,
+            memory: 24 << 20,
             partitions: 64,
             whole: false,
             row_group: 48 << 20,
@@ -137,6 +141,7 @@ type Writing<F> = (PartFile<F>, PartName, (i64, i64));
 impl<S: Sink> Compactor<S> {
     /// A batch whose parts are named after `batch`: letters, digits, `-` and `_`.
     pub fn new(settings: Settings, batch: &str, sink: S) -> Result<Self, CompactError> {
+        let settings = Settings { memory: settings.memory.min(MOST), ..settings };
         let valid = !batch.is_empty() && batch.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !valid {
             return Err(CompactError::Write(io::Error::other(format!("{batch:?} is no name of a batch"))));
@@ -219,7 +224,10 @@ impl<S: Sink> Compactor<S> {
         self.counts.lines += records.len() as u64;
         let mut rest = records;
         while let Some(first) = rest.first() {
-            let at = self.find(first, origin)?;
+            let mut at = self.find(first, origin)?;
+            if self.begins_anew(at, first) {
+                at = self.end_part(at)?;
+            }
             let Some(open) = self.open.get_mut(at) else { break };
             let interval = self.settings.interval;
             let together = rest.iter().take_while(|record| open.partition.holds(record, origin, interval)).count();
@@ -257,15 +265,30 @@ impl<S: Sink> Compactor<S> {
         Ok(self.open.len() - 1)
     }
 
+    /// Whether the record is from before the part that is being written: what comes now goes to the next one.
+    fn begins_anew(&self, at: usize, record: &Record<'_>) -> bool {
+        let file = self.open.get(at).and_then(|open| open.file.as_ref());
+        !self.settings.whole && file.is_some_and(|(_, _, (begin, _))| record.time <= *begin)
+    }
+
+    /// Ends the partition's part with the rows that wait, which would else mingle with those to come: the newest of them would
+    /// wait in the place of what is late among these.
+    fn end_part(&mut self, at: usize) -> Result<usize, CompactError> {
+        let mut open = self.open.swap_remove(at);
+        self.size -= open.size;
+        self.flush(&mut open, true)?;
+        self.close_file(&mut open)?;
+        open.size = open.rows.size();
+        self.size += open.size;
+        self.open.push(open);
+        Ok(self.open.len() - 1)
+    }
+
     fn flush_largest(&mut self) -> Result<(), CompactError> {
         let largest = self.open.iter().enumerate().max_by_key(|(_, open)| open.size).map(|(at, _)| at);
         let Some(mut open) = largest.map(|at| self.open.swap_remove(at)) else { return Ok(()) };
         self.size -= open.size;
         self.flush(&mut open, false)?;
-        if !self.open.is_empty() {
-            // The room goes to others; a partition that is alone keeps its own.
-            open.rows.shrink();
-        }
         open.size = open.rows.size();
         self.size += open.size;
         self.open.push(open);
@@ -352,7 +375,7 @@ impl<S: Sink> Compactor<S> {
         self.counts.lines += 1;
         self.counts.rejects += 1;
         self.rejects.push(rejected);
-        if self.rejects.size() > self.settings.memory / 4 { self.flush_rejects() } else { Ok(()) }
+        if self.rejects.size() > self.settings.memory / REJECTS { self.flush_rejects() } else { Ok(()) }
     }
 
     fn flush_rejects(&mut self) -> Result<(), CompactError> {

@@ -68,7 +68,9 @@ impl Sink for InMemory {
         Ok(Vec::new())
     }
 
-    fn finish(&mut self, part: Part, file: Vec<u8>) -> io::Result<()> {
+    fn finish(&mut self, part: Part, mut file: Vec<u8>) -> io::Result<()> {
+        // It has grown by doubling.
+        file.shrink_to_fit();
         self.parts.push((part, file));
         Ok(())
     }

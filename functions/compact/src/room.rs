@@ -20,8 +20,8 @@ pub(crate) fn shares(memory: u64) -> (u64, u64) {
     (inputs, free.saturating_sub(inputs).max(LEAST))
 }
 
-/// What a batch of so many bytes of text takes at most, until its parts are written: the rows in their columns (with the room
-/// that vectors have to grow), and beside them a row group that is being encoded and the parts.
+/// What a batch of so many bytes of text takes at most, until its parts are written: the rows in their columns, and beside them a
+/// row group that is being encoded, the parts (with the room that they have to grow), and what the allocator can't give back.
 pub(crate) fn weight(text: u64) -> u64 {
     text.saturating_add(text / 4).saturating_add(FIXED)
 }

@@ -365,6 +365,16 @@ fn a_row_group_that_begins_earlier_goes_to_a_part_of_its_own() {
 }
 
 #[test]
+fn sources_of_the_same_hours_make_a_part_each() {
+    let (text, truth, _) = samples(Traffic { malformed: 0, rate: 1.0, ..Traffic::default() }, 4_000);
+    let sources: Vec<(&str, &[u8])> = ["a", "b", "c", "d"].into_iter().map(|name| (name, text.as_bytes())).collect();
+    let (_, once) = compact(&small(512 << 10), &sources[..1]);
+    let (_, parts) = compact(&small(512 << 10), &sources);
+    assert_eq!(records(&parts).count(), 4 * records(&once).count());
+    assert_eq!(sorted(read_back(&parts)), sorted([&truth[..]; 4].concat()));
+}
+
+#[test]
 fn a_full_part_is_followed_by_the_next_one() {
     let (text, truth, _) = samples(Traffic { malformed: 0, ..Traffic::default() }, 8_000);
     let settings = Settings { file_size: 200_000, ..small(256 << 10) };

@@ -1,6 +1,6 @@
 //! The pages of one column in one row group, compressed, with their statistics and their index.
 
-use std::io;
+use std::{io, mem};
 
 use bytes::Bytes;
 use parquet::basic::{BoundaryOrder, Compression, Encoding, PageType, ZstdLevel};
@@ -13,6 +13,7 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
+use zstd::zstd_safe::compress_bound;
 
 use super::Encoded;
 use super::bits::hybrid;
@@ -25,13 +26,22 @@ pub(crate) struct Encoder {
     fast: Compressor<'static>,
     usual: Compressor<'static>,
     body: Vec<u8>,
+    compressed: Vec<u8>,
     levels: Vec<u32>,
+    chunk: Vec<u8>,
 }
 
 impl Encoder {
     /// With `level` of ZSTD; columns of random text have level 1 in any case, since more gains nothing there.
     pub(crate) fn new(level: i32) -> io::Result<Self> {
-        Ok(Self { fast: Compressor::new(1)?, usual: Compressor::new(level)?, body: Vec::new(), levels: Vec::new() })
+        let (fast, usual) = (Compressor::new(1)?, Compressor::new(level)?);
+        Ok(Self { fast, usual, body: Vec::new(), compressed: Vec::new(), levels: Vec::new(), chunk: Vec::new() })
+    }
+
+    /// Takes the bytes of a chunk back when they are written: the next one is made in their room.
+    pub(crate) fn reuse(&mut self, mut chunk: Vec<u8>) {
+        chunk.clear();
+        self.chunk = chunk;
     }
 }
 
@@ -60,14 +70,13 @@ pub(crate) struct Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
-    /// `out` is empty, and used again for its room.
-    pub(crate) fn new(column: ColumnDescPtr, random: bool, encoder: &'a mut Encoder, out: Vec<u8>) -> Self {
+    pub(crate) fn new(column: ColumnDescPtr, random: bool, encoder: &'a mut Encoder) -> Self {
         let index = ColumnIndexBuilder::new(column.physical_type());
         Self {
             column,
-            encoder,
             random,
-            out: TrackedWrite::new(out),
+            out: TrackedWrite::new(mem::take(&mut encoder.chunk)),
+            encoder,
             offsets: OffsetIndexBuilder::new(),
             index,
             indexed: true,
@@ -80,10 +89,14 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    /// The dictionary, plain-encoded. Comes before all data pages.
-    pub(super) fn dictionary(&mut self, plain: &[u8], values: usize) -> Result<()> {
+    /// The dictionary of so many values, which are encoded plainly. Comes before all data pages.
+    pub(super) fn dictionary(&mut self, values: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         let page = |buf| Page::DictionaryPage { buf, num_values: values as u32, encoding: Encoding::PLAIN, is_sorted: false };
-        let (offset, _) = self.write(plain, PageType::DICTIONARY_PAGE, Encoding::PLAIN, page)?;
+        let mut body = mem::take(&mut self.encoder.body);
+        body.clear();
+        encode(&mut body);
+        let (offset, _) = self.write(&body, PageType::DICTIONARY_PAGE, Encoding::PLAIN, page)?;
+        self.encoder.body = body;
         self.dictionary = Some(offset);
         Ok(())
     }
@@ -97,12 +110,12 @@ impl<'a> Chunk<'a> {
         encoding: Encoding,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<()> {
-        let mut levels = std::mem::take(&mut self.encoder.levels);
+        let mut levels = mem::take(&mut self.encoder.levels);
         levels.clear();
         levels.extend(filled.map(u32::from));
         let rows = levels.len();
         let nulls = levels.iter().filter(|level| **level == 0).count();
-        let mut body = std::mem::take(&mut self.encoder.body);
+        let mut body = mem::take(&mut self.encoder.body);
         body.clear();
         if self.column.max_def_level() > 0 {
             body.extend([0; 4]);
@@ -146,10 +159,16 @@ impl<'a> Chunk<'a> {
         page: impl FnOnce(Bytes) -> Page,
     ) -> Result<(i64, u64)> {
         let compressor = if self.random { &mut self.encoder.fast } else { &mut self.encoder.usual };
-        let compressed = compressor.compress(body)?;
+        let mut compressed = mem::take(&mut self.encoder.compressed);
+        compressed.clear();
+        compressed.reserve(compress_bound(body.len()));
+        compressor.compress_to_buffer(body, &mut compressed)?;
         let header_begin = self.out.bytes_written() as i64;
-        let page = CompressedPage::new(page(Bytes::from(compressed)), body.len());
+        let compressed = Bytes::from(compressed);
+        let page = CompressedPage::new(page(compressed.clone()), body.len());
         let spec = SerializedPageWriter::new(&mut self.out).write_page(page)?;
+        // The page is gone, so that this is the same room again.
+        self.encoder.compressed = compressed.into();
         // `spec.uncompressed_size` counts the header, too.
         self.uncompressed += spec.uncompressed_size as i64;
         match self.encodings.iter_mut().find(|(k, e, _)| (*k, *e) == (kind, encoding)) {

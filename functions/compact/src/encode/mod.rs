@@ -8,6 +8,7 @@ use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::Result;
 
 mod bits;
+mod blocks;
 mod chunk;
 mod delta;
 mod number;
@@ -16,6 +17,7 @@ mod status;
 mod text;
 mod values;
 
+use blocks::Blocks;
 pub(crate) use chunk::{Chunk, Encoder};
 pub(crate) use number::NumberColumn;
 pub(crate) use status::StatusColumn;
@@ -31,20 +33,20 @@ const PAGE_ROWS: usize = 20_000;
 pub(crate) type Order<'a> = Option<&'a [u32]>;
 
 /// Hands on the rows of each page in turn. `rows` are a column's rows as they were collected.
-fn pages<T: Copy>(rows: &[T], order: Order<'_>, mut page: impl FnMut(&[T]) -> Result<()>) -> Result<()> {
-    let Some(order) = order else { return rows.chunks(PAGE_ROWS).try_for_each(page) };
-    let mut gathered = Vec::with_capacity(PAGE_ROWS);
-    for part in order.chunks(PAGE_ROWS) {
+fn pages<T: Copy>(rows: &Blocks<T>, order: Order<'_>, mut page: impl FnMut(&[T]) -> Result<()>) -> Result<()> {
+    let count = order.map_or(rows.len(), <[u32]>::len);
+    let mut gathered = Vec::with_capacity(PAGE_ROWS.min(count));
+    for begin in (0..count).step_by(PAGE_ROWS) {
+        let numbers = begin..count.min(begin + PAGE_ROWS);
         gathered.clear();
-        gathered.extend(part.iter().filter_map(|row| rows.get(*row as usize).copied()));
+        match order {
+            None => rows.copy(numbers, &mut gathered),
+            Some(order) => {
+                let order = order.get(numbers).unwrap_or_default();
+                gathered.extend(order.iter().filter_map(|row| rows.get(*row as usize)));
+            }
+        }
         page(&gathered)?;
     }
     Ok(())
-}
-
-/// Leaves the rows of these numbers.
-pub(crate) fn keep<T: Copy>(values: &mut Vec<T>, rows: &[u32]) {
-    let kept: Vec<T> = rows.iter().filter_map(|row| values.get(*row as usize).copied()).collect();
-    values.clear();
-    values.extend(kept);
 }

@@ -1,6 +1,6 @@
 //! The rows of a column of numbers: what all of them share, whatever they are encoded as.
 
-use super::keep;
+use super::Blocks;
 
 /// A number that stands for none.
 pub(crate) trait Missing: Copy + PartialEq {
@@ -19,9 +19,15 @@ impl Missing for u32 {
 }
 
 /// The rows' numbers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rows<T> {
-    pub(super) values: Vec<T>,
+    pub(super) values: Blocks<T>,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self { values: Blocks::default() }
+    }
 }
 
 impl<T: Missing> Rows<T> {
@@ -33,27 +39,36 @@ impl<T: Missing> Rows<T> {
         self.values.extend(values.map(|value| value.unwrap_or(T::MISSING)));
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn get(&self, row: u32) -> Option<T> {
+        self.values.get(row as usize)
+    }
+
+    pub(crate) fn last(&self) -> Option<T> {
+        self.values.get(self.values.len().checked_sub(1)?)
+    }
+
     /// What it holds, in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.values.len() * size_of::<T>()
+        self.values.size()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.values.clear();
+        *self = Self::default();
     }
 
-    /// Gives the room of rows that are gone back.
-    pub(crate) fn shrink(&mut self) {
-        self.values.shrink_to_fit();
-    }
-
-    /// Forgets all rows but these. Their room stays.
+    /// Forgets all rows but these.
     pub(crate) fn keep(&mut self, rows: &[u32]) {
-        keep(&mut self.values, rows);
+        *self = self.of(rows);
     }
 
     /// A column of these rows alone.
     pub(crate) fn of(&self, rows: &[u32]) -> Self {
-        Self { values: rows.iter().filter_map(|row| self.values.get(*row as usize).copied()).collect() }
+        let mut part = Self::default();
+        part.values.extend(rows.iter().filter_map(|row| self.get(*row)));
+        part
     }
 }

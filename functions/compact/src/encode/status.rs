@@ -17,8 +17,8 @@ impl StatusColumn {
     /// Writes the rows: a sorted dictionary, and numbers in it.
     pub(crate) fn encode(&self, order: Order<'_>, mut chunk: Chunk<'_>) -> Result<Encoded> {
         let mut seen = [false; 1000];
-        for row in &self.values {
-            if let Some(slot) = seen.get_mut(*row as usize) {
+        for row in self.values.iter() {
+            if let Some(slot) = seen.get_mut(row as usize) {
                 *slot = true;
             }
         }
@@ -29,10 +29,9 @@ impl StatusColumn {
                 *slot = number;
             }
         }
-        let plain: Vec<u8> = statuses.iter().flat_map(|status| status.to_le_bytes()).collect();
         let encoding = if statuses.is_empty() { Encoding::PLAIN } else { Encoding::RLE_DICTIONARY };
         if !statuses.is_empty() {
-            chunk.dictionary(&plain, statuses.len())?;
+            chunk.dictionary(statuses.len(), |out| out.extend(statuses.iter().flat_map(|status| status.to_le_bytes())))?;
         }
         let bits = width(statuses.len().saturating_sub(1) as u64).max(1);
         let mut found = Vec::new();
@@ -45,14 +44,16 @@ impl StatusColumn {
                     hybrid(&found, bits, out);
                 }
             };
-            chunk.page(rows.iter().map(|row| *row != NULL), range(rows), encoding, encode)
+            chunk.page(rows.iter().map(|row| *row != NULL), range(rows.iter().copied()), encoding, encode)
         })?;
-        chunk.finish(range(&self.values).as_ref(), false)
+        chunk.finish(range(self.values.iter()).as_ref(), false)
     }
 }
 
-fn range(rows: &[u32]) -> Option<Range> {
-    let filled = || rows.iter().filter(|row| **row != NULL);
-    let (min, max) = filled().min().zip(filled().max())?;
+fn range(rows: impl Iterator<Item = u32>) -> Option<Range> {
+    let bounds = rows
+        .filter(|row| *row != NULL)
+        .fold(None, |bounds, row| Some(bounds.map_or((row, row), |(min, max): (u32, u32)| (min.min(row), max.max(row)))));
+    let (min, max) = bounds?;
     Some(Range { min: min.to_le_bytes().to_vec(), max: max.to_le_bytes().to_vec() })
 }

@@ -7,7 +7,7 @@ use super::bits::{hybrid, width};
 use super::chunk::{Chunk, Range};
 use super::delta::delta;
 use super::values::{Finder, Values};
-use super::{Encoded, Order, pages};
+use super::{Blocks, Encoded, Order, pages};
 
 /// Not a value.
 const NULL: u32 = u32::MAX;
@@ -32,7 +32,7 @@ pub(crate) struct TextColumn {
     /// Whether equal values are looked for.
     shared: bool,
     /// Numbers of values.
-    rows: Vec<u32>,
+    rows: Blocks<u32>,
     nulls: usize,
     values: Values,
     finder: Finder,
@@ -41,7 +41,7 @@ pub(crate) struct TextColumn {
 impl TextColumn {
     pub(crate) fn new(usage: Use) -> Self {
         let shared = usage == Use::Repeating;
-        Self { usage, shared, rows: Vec::new(), nulls: 0, values: Values::default(), finder: Finder::default() }
+        Self { usage, shared, rows: Blocks::default(), nulls: 0, values: Values::default(), finder: Finder::default() }
     }
 
     pub(crate) fn is_random(&self) -> bool {
@@ -56,7 +56,7 @@ impl TextColumn {
             // Then the table costs more than it saves; the column stays so for the batch.
             if self.values.len() >= TRIAL && self.values.len() * 2 > filled {
                 self.shared = false;
-                self.finder.clear();
+                self.finder = Finder::default();
             }
         } else {
             values.for_each(|value| self.push(value));
@@ -77,42 +77,30 @@ impl TextColumn {
 
     /// What it holds, in bytes, about.
     pub(crate) fn size(&self) -> usize {
-        self.rows.len() * size_of::<u32>() + self.values.bytes().len() + self.values.len() * size_of::<u32>()
+        self.rows.size() + self.values.size()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.rows.clear();
-        self.nulls = 0;
-        self.values.clear();
-        self.finder.clear();
+        *self = Self { shared: self.shared, ..Self::new(self.usage) };
     }
 
-    /// Gives the room of rows that are gone back.
-    pub(crate) fn shrink(&mut self) {
-        self.rows.shrink_to_fit();
-        self.values.shrink();
-        self.finder.shrink(&self.values);
-    }
-
-    /// Forgets all rows but these. Their room stays.
+    /// Forgets all rows but these.
     pub(crate) fn keep(&mut self, rows: &[u32]) {
-        let mut kept = Self { shared: false, ..Self::new(self.usage) };
-        for row in rows {
-            let number = self.rows.get(*row as usize).filter(|number| **number != NULL);
-            kept.push(number.map(|number| self.values.get(*number)));
-        }
-        self.clear();
-        for number in &kept.rows {
-            self.push((*number != NULL).then(|| kept.values.get(*number)));
-        }
+        let mut kept = Self { shared: self.shared, ..Self::new(self.usage) };
+        rows.iter().for_each(|row| kept.push(self.text(*row)));
+        *self = kept;
     }
 
     /// A column of these rows alone.
     pub(crate) fn of(&self, rows: &[u32]) -> Self {
         let mut part = Self::new(self.usage);
-        let number = |row: &u32| self.rows.get(*row as usize).filter(|number| **number != NULL);
-        part.extend(rows.iter().map(|row| number(row).map(|number| self.values.get(*number))));
+        part.extend(rows.iter().map(|row| self.text(*row)));
         part
+    }
+
+    fn text(&self, row: u32) -> Option<&[u8]> {
+        let number = self.rows.get(row as usize).filter(|number| *number != NULL)?;
+        Some(self.values.get(number))
     }
 
     /// Writes the rows.
@@ -120,7 +108,7 @@ impl TextColumn {
         let filled = self.rows.len() - self.nulls;
         if filled == 0 {
             self.encode_nothing(order, chunk)
-        } else if self.values.len() * 2 <= filled && self.values.bytes().len() <= MAX_DICTIONARY {
+        } else if self.values.len() * 2 <= filled && self.values.bytes() <= MAX_DICTIONARY {
             self.encode_numbers(order, chunk)
         } else {
             self.encode_values(order, chunk)
@@ -133,12 +121,12 @@ impl TextColumn {
     }
 
     fn encode_numbers(&self, order: Order<'_>, mut chunk: Chunk<'_>) -> Result<Encoded> {
-        let mut plain = Vec::with_capacity(self.values.bytes().len() + self.values.len() * 4);
-        for value in self.values.iter() {
-            plain.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            plain.extend_from_slice(value);
-        }
-        chunk.dictionary(&plain, self.values.len())?;
+        chunk.dictionary(self.values.len(), |out| {
+            for value in self.values.iter() {
+                out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+                out.extend_from_slice(value);
+            }
+        })?;
         let sorted = Sorted::new(&self.values);
         let bits = width(self.values.len().saturating_sub(1) as u64).max(1);
         let mut numbers = Vec::new();
@@ -157,11 +145,11 @@ impl TextColumn {
 
     fn encode_values(&self, order: Order<'_>, mut chunk: Chunk<'_>) -> Result<Encoded> {
         let mut all: Option<Range> = None;
-        let mut numbers = Vec::new();
+        let mut texts = Vec::new();
         pages(&self.rows, order, |rows| {
-            numbers.clear();
-            numbers.extend(rows.iter().copied().filter(|row| *row != NULL));
-            let range = if self.is_random() { None } else { range(&numbers, &self.values) };
+            texts.clear();
+            texts.extend(rows.iter().filter(|row| **row != NULL).map(|row| self.values.get(*row)));
+            let range = if self.is_random() { None } else { range(&texts) };
             if let Some(range) = &range {
                 all = Some(match all.take() {
                     None => range.clone(),
@@ -169,8 +157,8 @@ impl TextColumn {
                 });
             }
             let encode = |out: &mut Vec<u8>| {
-                delta(numbers.iter().map(|number| self.values.get(*number).len() as i64), out);
-                numbers.iter().for_each(|number| out.extend_from_slice(self.values.get(*number)));
+                delta(texts.iter().map(|text| text.len() as i64), out);
+                texts.iter().for_each(|text| out.extend_from_slice(text));
             };
             let filled = rows.iter().map(|row| *row != NULL);
             chunk.page(filled, range, Encoding::DELTA_LENGTH_BYTE_ARRAY, encode)
@@ -179,9 +167,8 @@ impl TextColumn {
     }
 }
 
-fn range(numbers: &[u32], values: &Values) -> Option<Range> {
-    let texts = || numbers.iter().map(|number| values.get(*number));
-    let (min, max) = texts().min().zip(texts().max())?;
+fn range(texts: &[&[u8]]) -> Option<Range> {
+    let (min, max) = texts.iter().min().zip(texts.iter().max())?;
     Some(Range { min: min.to_vec(), max: max.to_vec() })
 }
 

@@ -11,7 +11,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, TypePtr};
 
-use crate::encode::Encoded;
+use crate::encode::{Encoded, Encoder};
 
 /// A file that is being written.
 pub(crate) struct PartFile<W: Write + Send> {
@@ -41,20 +41,19 @@ impl<W: Write + Send> PartFile<W> {
         self.writer.bytes_written() as u64
     }
 
-    /// Appends a row group: `column` encodes each in turn, into a buffer that goes from one to the next.
+    /// Appends a row group: `column` encodes each in turn.
     pub(crate) fn row_group(
         &mut self,
         rows: usize,
-        mut column: impl FnMut(usize, ColumnDescPtr, Vec<u8>) -> Result<Encoded>,
+        encoder: &mut Encoder,
+        mut column: impl FnMut(usize, ColumnDescPtr, &mut Encoder) -> Result<Encoded>,
     ) -> Result<()> {
         let descriptors = self.writer.schema_descr().columns().to_vec();
         let mut group = self.writer.next_row_group()?;
-        let mut buffer = Vec::new();
         for (number, descriptor) in descriptors.into_iter().enumerate() {
-            buffer.clear();
-            let (bytes, close) = column(number, descriptor, buffer)?;
+            let (bytes, close) = column(number, descriptor, encoder)?;
             group.append_column(&Chunk(&bytes), close)?;
-            buffer = bytes;
+            encoder.reuse(bytes);
         }
         group.close()?;
         self.rows += rows as u64;

@@ -7,11 +7,11 @@ use parquet::errors::{ParquetError, Result};
 
 use super::PartFile;
 use crate::columns::{Columns, Treatment, hash};
-use crate::encode::{Chunk, Encoder, NumberColumn, StatusColumn, TextColumn, Use, keep};
+use crate::encode::{Chunk, Encoder, NumberColumn, StatusColumn, TextColumn, Use};
 use crate::record::{Kind, Number, Record, Text};
 
 /// Of so many rows one waits for those that come late.
-const LEFT: usize = 16;
+const LEFT: usize = 8;
 
 /// A row group to be.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Due {
 pub(crate) struct Records {
     columns: Vec<Column>,
     /// Seconds since 1970, row by row.
-    times: Vec<i64>,
+    times: NumberColumn,
     sorted: bool,
 }
 
@@ -85,14 +85,6 @@ impl Column {
         }
     }
 
-    fn shrink(&mut self) {
-        match self {
-            Self::Time(column) | Self::Number(column, _) => column.shrink(),
-            Self::Status(column) => column.shrink(),
-            Self::Text(column, _) | Self::Hash(column, _) => column.shrink(),
-        }
-    }
-
     fn clear(&mut self) {
         match self {
             Self::Time(column) | Self::Number(column, _) => column.clear(),
@@ -105,22 +97,24 @@ impl Column {
 impl Records {
     pub(crate) fn new(columns: &Columns) -> Self {
         let columns = columns.stored().map(|(field, treatment)| Column::new(field.kind, treatment)).collect();
-        Self { columns, times: Vec::new(), sorted: true }
+        Self { columns, times: NumberColumn::default(), sorted: true }
     }
 
     /// What the rows take in memory, about.
     pub(crate) fn size(&self) -> usize {
-        self.columns.iter().map(Column::size).sum::<usize>() + self.times.len() * size_of::<i64>()
+        self.columns.iter().map(Column::size).sum::<usize>() + self.times.size()
     }
 
     /// Adds records, column by column. `ascii` where no record has another byte; else each text is looked at, and those that
     /// are no UTF-8 are mended and counted.
     pub(crate) fn extend(&mut self, records: &[Record<'_>], ascii: bool) -> u64 {
         let mut mended = 0;
+        let mut last = self.times.last();
         for record in records {
-            self.sorted &= self.times.last().is_none_or(|last| *last <= record.time);
-            self.times.push(record.time);
+            self.sorted &= last.is_none_or(|last| last <= record.time);
+            last = Some(record.time);
         }
+        self.times.extend(records.iter().map(|record| Some(record.time)));
         for column in &mut self.columns {
             match column {
                 Column::Time(column) => column.extend(records.iter().map(|record| Some(record.time * 1000))),
@@ -155,10 +149,10 @@ impl Records {
     pub(crate) fn due(&self, last: bool) -> Due {
         let mut order: Vec<u32> = (0..self.times.len() as u32).collect();
         if !self.sorted {
-            order.sort_by_key(|row| self.times.get(*row as usize).copied());
+            order.sort_by_key(|row| self.times.get(*row));
         }
         let left = if last { Vec::new() } else { order.split_off(order.len() - order.len() / LEFT) };
-        let time = |row: Option<&u32>| self.times.get(*row? as usize).copied();
+        let time = |row: Option<&u32>| self.times.get(*row?);
         let times = time(order.first()).zip(time(order.last()));
         Due { in_order: self.sorted && left.is_empty(), order, left, times }
     }
@@ -166,11 +160,11 @@ impl Records {
     /// Appends what is due to the file as a row group. What is left of the rows waits for the next one.
     pub(crate) fn flush<W: Write + Send>(&mut self, due: &Due, file: &mut PartFile<W>, encoder: &mut Encoder) -> Result<()> {
         let order = if due.in_order { None } else { Some(due.order.as_slice()) };
-        file.row_group(due.order.len(), |number, descriptor, out| {
+        file.row_group(due.order.len(), encoder, |number, descriptor, encoder| {
             let missing = || ParquetError::General("the table has no such column".to_owned());
             let column = self.columns.get(number).ok_or_else(missing)?;
             let random = matches!(column, Column::Text(column, _) if column.is_random());
-            let chunk = Chunk::new(descriptor, random, encoder, out);
+            let chunk = Chunk::new(descriptor, random, encoder);
             match column {
                 Column::Time(column) => column.encode(order, true, chunk),
                 Column::Number(column, _) => column.encode(order, false, chunk),
@@ -183,7 +177,7 @@ impl Records {
             self.times.clear();
         } else {
             self.columns.iter_mut().for_each(|column| column.keep(&due.left));
-            keep(&mut self.times, &due.left);
+            self.times.keep(&due.left);
         }
         // What is left was put in order.
         self.sorted = true;
@@ -202,13 +196,7 @@ impl Records {
 
     /// These rows alone, in this order, which is that of their times.
     fn of(&self, rows: &[u32]) -> Self {
-        let times = rows.iter().filter_map(|row| self.times.get(*row as usize).copied()).collect();
-        Self { columns: self.columns.iter().map(|column| column.of(rows)).collect(), times, sorted: true }
-    }
-
-    /// Gives the room of rows that are gone back; until then it is used again.
-    pub(crate) fn shrink(&mut self) {
-        self.columns.iter_mut().for_each(Column::shrink);
-        self.times.shrink_to_fit();
+        let columns = self.columns.iter().map(|column| column.of(rows)).collect();
+        Self { columns, times: self.times.of(rows), sorted: true }
     }
 }

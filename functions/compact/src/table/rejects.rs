@@ -52,9 +52,9 @@ impl Rejects {
 
     /// Appends the rows to the file, in the order in which they came, and begins anew.
     pub(crate) fn flush<W: Write + Send>(&mut self, file: &mut PartFile<W>, encoder: &mut Encoder) -> Result<()> {
-        file.row_group(self.rows, |number, descriptor, out| {
+        file.row_group(self.rows, encoder, |number, descriptor, encoder| {
             // Raw lines are text without a table of values; they gain by the usual level.
-            let chunk = Chunk::new(descriptor, false, encoder, out);
+            let chunk = Chunk::new(descriptor, false, encoder);
             match number {
                 0 => self.source.encode(None, chunk),
                 1 => self.line.encode(None, false, chunk),
