@@ -7,6 +7,7 @@ use brigade::storage::{Condition, ErrorKind, Location, PutOptions, StoreError};
 use brigade::verdict::{Reason, Verdict};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
+use serde_json::json;
 
 use super::Pass;
 use super::fetch::Fetched;
@@ -28,6 +29,8 @@ pub(super) struct Published {
     pub(super) read: BTreeSet<String>,
     /// The others, each with its verdict: left out, given back, or set aside.
     pub(super) others: BTreeMap<String, Verdict>,
+    /// How many of them are set aside.
+    pub(super) set_aside: u64,
     pub(super) seen: Seen<Shard>,
 }
 
@@ -89,13 +92,14 @@ impl Pass<'_> {
         if committed.answer.is_none() {
             return Err(self.contended());
         }
+        let set_aside = aside.len() as u64;
         let aside = aside.into_iter().map(|(name, reason)| {
             let verdict = Verdict::park("damaged", format!("s3://{}/{}{name}: {reason}", self.bucket, self.stem));
             (name, verdict)
         });
         let Inputs { read, left_out, failed } = inputs;
         let others = aside.chain(left_out).chain(failed).collect();
-        Ok(Published { made, written, read, others, seen: committed.seen })
+        Ok(Published { made, written, read, others, set_aside, seen: committed.seen })
     }
 
     /// Reads all inputs but those that are `wrong`, so many at once, while what has arrived is worked on by another thread.
@@ -175,11 +179,27 @@ impl Pass<'_> {
         let step = |shard: Option<&Shard>, _| claim::begin(shard, batch, &back, aside);
         let begun = self.engine.documents.update(&self.document, Some(seen), step).await.map_err(|error| error.verdict())?;
         match begun.answer {
-            Some(Begun::Yes) => Ok(begun.seen),
+            Some(Begun::Yes) => {
+                // Here, where it is durable: what comes of the batch, or of this invocation, may hide it.
+                aside.iter().for_each(|(name, reason)| self.tell_set_aside(name, reason));
+                Ok(begun.seen)
+            }
             Some(Begun::Others) => Err(Verdict::retry("claimed", "another works on its batch, or has finished it")),
             Some(Begun::Waits) => Err(waits_for(failed)),
             None => Err(self.contended()),
         }
+    }
+
+    fn tell_set_aside(&self, name: &str, reason: &str) {
+        self.engine.lines.line(&json!({
+            "level": "warn",
+            "function": "compact",
+            "event": "SetAside",
+            "reason": "damaged",
+            "detail": reason,
+            "bucket": self.bucket.as_str(),
+            "key": format!("{}{name}", self.stem),
+        }));
     }
 
     /// Answers how many bytes were written; what was there already is not among them.

@@ -29,6 +29,9 @@ const LEAST_TIME: Duration = Deadline::RESERVE.saturating_mul(2);
 /// Rows of small log objects take more than their text; what a batch needs in any case covers that.
 const LEAST_ROWS: u64 = 4 << 20;
 
+/// The figure of inputs that are set aside: the template's alarm looks at it.
+pub(super) const SET_ASIDE: &str = "set_aside";
+
 /// The end of each input, by name.
 pub(crate) type Ends = BTreeMap<String, Outcome>;
 
@@ -200,13 +203,15 @@ impl Published {
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
-        vec![
+        let mut figures = vec![
             ("logs", self.read.len() as u64),
             ("lines", self.made.lines),
             ("rejects", self.made.rejects),
             ("parts", self.made.outputs.len() as u64),
             ("bytes", self.written),
-        ]
+        ];
+        figures.extend((self.set_aside > 0).then_some((SET_ASIDE, self.set_aside)));
+        figures
     }
 }
 

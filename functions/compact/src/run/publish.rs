@@ -11,6 +11,7 @@ use brigade::storage::{List, Location, StoreError, paging};
 use brigade::verdict::{Outcome, Verdict};
 use futures::TryStreamExt;
 
+use super::pass::SET_ASIDE;
 use super::windows::is_closed;
 use super::{After, Engine, Pass};
 use crate::places::Places;
@@ -75,10 +76,8 @@ impl Engine {
             };
             whole = pass.run(&bundles, Some(seen)).await.into_values().fold(whole, Outcome::and);
         }
-        if set_aside > 0 {
-            whole.figures.push(("set_aside", set_aside));
-        }
-        Ok(whole)
+        // At each run, so that the figure stands as long as they lie there.
+        Ok(whole.and(Outcome { figures: vec![(SET_ASIDE, set_aside)], ..Verdict::Done.into() }))
     }
 
     async fn window(&self, places: &Places, window: &str) -> Result<(Location, Seen<Shard>), Verdict> {

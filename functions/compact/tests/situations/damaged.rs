@@ -6,7 +6,7 @@ use brigade::event::{BucketName, ObjectKey};
 use brigade::storage::{Location, PutOptions, Store};
 use bytes::Bytes;
 
-use crate::stage::{Stage, codes, handle, on_schedule};
+use crate::stage::{Stage, before_a_part, codes, handle, on_schedule};
 
 const HOURLY: &[(&str, &str)] = &[("BRIGADE_FLUSH", "hour"), ("BRIGADE_RAW", "delete")];
 
@@ -61,6 +61,37 @@ async fn a_damaged_bundle_is_set_aside_once_and_the_others_of_its_window_are_pub
         }
         assert_eq!(stage.lines().await, others, "{situation}");
     }
+}
+
+/// The outcome of a run has one verdict, and a worse one hides a `Park`; and who dies has none.
+#[tokio::test]
+async fn what_is_set_aside_is_told_whatever_else_the_schedule_meets() {
+    let stage = Stage::new();
+    let (key, others) = collected(&stage, |_| Vec::new()).await;
+    // The ledger's document of another window can't be read.
+    put(&stage, "compact/v1/_open/2026-11-22-09.0/x.zst", Bytes::new()).await;
+    put(&stage, "compact/v1/windows/2026-11-22-09.0", Bytes::from_static(b"{}")).await;
+    for seed in 1..3 {
+        let outcome = on_schedule(&stage.function(HOURLY, seed)).await;
+        assert_eq!(codes(std::slice::from_ref(&outcome)), ["ledger-damaged"]);
+        assert!(outcome.figures.contains(&("set_aside", 1)), "{outcome:?}");
+        let told: Vec<_> = stage.told.lines("damaged");
+        assert_eq!(told.len(), 1, "once: {told:?}");
+        assert_eq!((&told[0]["event"], &told[0]["key"]), (&"SetAside".into(), &key.as_str().into()));
+    }
+    assert_eq!(stage.lines().await, others);
+}
+
+#[tokio::test]
+async fn what_is_set_aside_is_told_when_the_process_dies_right_after() {
+    let stage = Stage::new();
+    let (_, others) = collected(&stage, |_| Vec::new()).await;
+    stage.held_on_schedule(HOURLY, 1, before_a_part).await.die().await;
+    assert_eq!(stage.told.lines("damaged").len(), 1);
+    stage.let_pass(Duration::from_secs(1_000));
+    let outcome = on_schedule(&stage.function(HOURLY, 2)).await;
+    assert!(outcome.figures.contains(&("set_aside", 1)), "{outcome:?}");
+    assert_eq!(stage.lines().await, others);
 }
 
 #[tokio::test]

@@ -43,9 +43,9 @@ impl Lines for Told {
 }
 
 impl Told {
-    /// How many lines have this reason.
-    pub(crate) fn count(&self, reason: &str) -> usize {
-        self.0.lock().unwrap().iter().filter(|line| line["reason"] == reason).count()
+    /// The lines that have this reason.
+    pub(crate) fn lines(&self, reason: &str) -> Vec<Value> {
+        self.0.lock().unwrap().iter().filter(|line| line["reason"] == reason).cloned().collect()
     }
 }
 
