@@ -69,7 +69,7 @@ impl Pass<'_> {
         let (mut inputs, made) = loop {
             match self.read(&shard, batch, &wrong).await {
                 Ok(read) => break read,
-                Err(Unread::Input(name, what)) if !self.deadline.left().is_zero() => drop(wrong.insert(name, what)),
+                Err(Unread::Input(name, what)) if !self.time.left().is_zero() => drop(wrong.insert(name, what)),
                 Err(Unread::Input(name, _)) => return Err(Verdict::retry("unstarted", format!("no time left without {name}"))),
                 Err(Unread::Failed(verdict)) => return Err(verdict),
             }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use brigade::budget::Deadline;
 use brigade::event::BucketName;
 use brigade::ledger::Seen;
 use brigade::storage::{List, Location, StoreError, paging};
 use brigade::verdict::{Outcome, Verdict};
 use futures::TryStreamExt;
 
-use super::Engine;
+use super::{Engine, Time};
 use crate::places::Places;
 use crate::protocol::claim;
 use crate::protocol::shard::Shard;
@@ -20,7 +19,7 @@ const DOCUMENTS: u16 = 32;
 impl Engine {
     /// Looks at some shards. Answers how many inputs were forgotten. A shard that can't be looked at, such as one of a bucket
     /// that is gone, holds no other up, and its failure is told at the end.
-    pub(crate) async fn forget_some(&self, places: &Places, deadline: Deadline) -> Result<Outcome, Verdict> {
+    pub(crate) async fn forget_some(&self, places: &Places, time: Time) -> Result<Outcome, Verdict> {
         let (bucket, prefix) = (places.state_bucket(), places.shards());
         let start_after = Some(format!("{prefix}{}", self.documents.nonce()));
         let from_there = List { prefix: prefix.clone(), start_after, max_keys: Some(DOCUMENTS), ..List::default() };
@@ -32,7 +31,7 @@ impl Engine {
         let keys: BTreeSet<_> = found.into_iter().map(|entry| entry.key).take(usize::from(DOCUMENTS)).collect();
         let (mut whole, mut forgotten) = (Outcome::from(Verdict::Done), 0);
         for key in keys {
-            if deadline.left().is_zero() {
+            if time.left().is_zero() {
                 break;
             }
             match self.forget_in(&Location::new(bucket.clone(), key)).await {

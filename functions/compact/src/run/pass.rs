@@ -8,10 +8,10 @@ use brigade::event::BucketName;
 use brigade::ledger::Seen;
 use brigade::storage::Location;
 use brigade::verdict::{Outcome, Reason, Verdict};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::batch::Published;
-use super::{After, Engine};
+use super::{After, Engine, Time, late};
 use crate::product::Products;
 use crate::protocol::claim::{self, Claimant, Claimed, Limits, Standing};
 use crate::protocol::shard::{Batch, Shard};
@@ -22,9 +22,6 @@ use crate::room::weight;
 const SLACK: Duration = Duration::from_secs(75);
 /// A message is hidden no longer than this for another's lease, so that a batch that ends early is seen soon.
 const LONGEST_WAIT: i64 = 300;
-
-/// No batch is claimed with less time to work on it: its inputs would wait for the lease in vain.
-const LEAST_TIME: Duration = Deadline::RESERVE.saturating_mul(2);
 
 /// Rows of small log objects take more than their text; what a batch needs in any case covers that.
 const LEAST_ROWS: u64 = 4 << 20;
@@ -49,14 +46,26 @@ pub(crate) struct Pass<'a> {
     pub(crate) way: Way,
     pub(crate) products: &'a Products,
     pub(crate) after: After,
-    pub(crate) deadline: Deadline,
+    pub(crate) time: Time,
 }
 
 impl Pass<'_> {
     /// Publishes what is wanted and nobody has published. `seen` is the shard where it has just been read.
-    pub(crate) async fn run(&self, wanted: &BTreeMap<String, u64>, mut seen: Option<Seen<Shard>>) -> Ends {
+    ///
+    /// It ends with its time: what has an end by then keeps it, and the rest comes back.
+    pub(crate) async fn run(&self, wanted: &BTreeMap<String, u64>, seen: Option<Seen<Shard>>) -> Ends {
+        let mut ends = Ends::new();
+        if timeout_at(self.time.ends(), self.go_on(wanted, seen, &mut ends)).await.is_err() {
+            for name in wanted.keys() {
+                ends.entry(name.clone()).or_insert_with(|| late().into());
+            }
+        }
+        ends
+    }
+
+    async fn go_on(&self, wanted: &BTreeMap<String, u64>, mut seen: Option<Seen<Shard>>, ends: &mut Ends) {
         let owner = self.engine.documents.nonce();
-        let (mut ends, mut tried) = (Ends::new(), BTreeSet::new());
+        let mut tried = BTreeSet::new();
         loop {
             let left: BTreeMap<String, u64> = wanted
                 .iter()
@@ -64,10 +73,9 @@ impl Pass<'_> {
                 .map(|(name, bytes)| (name.clone(), *bytes))
                 .collect();
             if left.is_empty() {
-                return ends;
+                return;
             }
-            let needed = if tried.is_empty() { LEAST_TIME } else { self.engine.pace.estimate() };
-            if needed > self.deadline.left() {
+            if !self.time.is_enough_for(self.engine.pace.estimate()) {
                 return all(ends, left.keys(), &unstarted());
             }
             // Before the claim: a batch that waits for memory should not have a lease that runs.
@@ -89,7 +97,7 @@ impl Pass<'_> {
                         let Some(more) = self.room(bytes).await else { return all(ends, left.keys(), &unstarted()) };
                         room = more;
                     }
-                    seen = self.work(&batch, at, &left, &mut ends).await;
+                    seen = self.work(&batch, at, &left, ends).await;
                     drop(room);
                 }
             }
@@ -104,7 +112,7 @@ impl Pass<'_> {
     /// The memory for a batch whose inputs have so many bytes, beside what other shards hold; `None`: no time is left to wait.
     async fn room(&self, bytes: u64) -> Option<Held> {
         let weight = weight(self.text(bytes));
-        tokio::time::timeout(self.deadline.left(), self.engine.batches.hold(weight)).await.ok()
+        timeout(self.time.left(), self.engine.batches.hold(weight)).await.ok()
     }
 
     fn text(&self, bytes: u64) -> u64 {
@@ -123,7 +131,7 @@ impl Pass<'_> {
         tried: &BTreeSet<String>,
         seen: Option<Seen<Shard>>,
     ) -> Result<(Claimed, Seen<Shard>), Verdict> {
-        let lease = self.deadline.left() + Deadline::RESERVE + SLACK;
+        let lease = self.time.left() + Deadline::RESERVE + SLACK;
         let claimant = Claimant { owner, lease, limits: self.limits, way: &self.way, tried };
         let step = |shard: Option<&Shard>, date| claim::claim(shard, (self.bucket, self.stem), wanted, &claimant, date);
         let updated = self.engine.documents.update(&self.document, seen, step).await.map_err(|error| error.verdict())?;
@@ -166,7 +174,7 @@ impl Pass<'_> {
     }
 
     /// Nothing is left to be claimed: what is done is seen off once more, what others have comes back.
-    async fn rest(&self, mut ends: Ends, standings: BTreeMap<String, Standing>, seen: &Seen<Shard>) -> Ends {
+    async fn rest(&self, ends: &mut Ends, standings: BTreeMap<String, Standing>, seen: &Seen<Shard>) {
         let now = seen.date.unix_timestamp();
         let done: BTreeSet<String> =
             standings.iter().filter(|(_, standing)| **standing == Standing::Done).map(|(name, _)| name.clone()).collect();
@@ -184,7 +192,6 @@ impl Pass<'_> {
             };
             ends.insert(name, verdict.into());
         }
-        ends
     }
 
     pub(super) fn contended(&self) -> Verdict {
@@ -219,7 +226,6 @@ fn unstarted() -> Verdict {
     Verdict::retry("unstarted", "no time left in this invocation")
 }
 
-fn all<'n>(mut ends: Ends, names: impl Iterator<Item = &'n String>, verdict: &Verdict) -> Ends {
+fn all<'n>(ends: &mut Ends, names: impl Iterator<Item = &'n String>, verdict: &Verdict) {
     ends.extend(names.map(|name| (name.clone(), verdict.clone().into())));
-    ends
 }

@@ -7,6 +7,7 @@
 )]
 
 mod damaged;
+mod in_time;
 mod itself;
 mod stage;
 mod taken_over;

@@ -101,6 +101,16 @@ impl Stage {
         Held { work, release }
     }
 
+    /// The function, for which each request that `at` describes takes so long.
+    pub(crate) fn slow(&self, variables: &[(&str, &str)], at: At, time: Duration) -> Compact {
+        let pause = move |point: &Point| match at(point) {
+            true => tokio::time::sleep(time).boxed(),
+            false => futures::future::ready(()).boxed(),
+        };
+        let store = FaultyStore::new(self.store.clone(), Faults::default(), 0).with_pause(Arc::new(pause));
+        self.function_on(Arc::new(store), variables, 1)
+    }
+
     /// A store; what it notifies when that request comes; and what lets it through.
     fn holding(&self, n: usize, at: At) -> (Arc<dyn Store>, Arc<Notify>, Arc<Notify>) {
         let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
