@@ -7,6 +7,7 @@
 )]
 
 mod damaged;
+mod forgetting;
 mod in_time;
 mod itself;
 mod stage;
