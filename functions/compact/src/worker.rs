@@ -90,10 +90,8 @@ impl Compact {
             };
             return seen.map_or_else(|error| every(group, &error.verdict()), |seen| planned(group, &seen));
         }
-        let way = match window(self.flush, &group.hour) {
-            None => self.way.clone(),
-            Some(window) => Way::Collected { window: window.to_owned() },
-        };
+        let window = window(self.flush, &group.hour, (&group.bucket, group.folder()));
+        let way = window.map_or_else(|| self.way.clone(), |window| Way::Collected { window });
         let pass = Pass {
             engine: &self.engine,
             document,

@@ -17,7 +17,7 @@ async fn collected(stage: &Stage, damage: impl Fn(&[u8]) -> Vec<u8>) -> (String,
         let event = stage.log(hour, &ids[0].to_uppercase(), &ids).await;
         assert_eq!(codes(&handle(&stage.function(HOURLY, u64::from(ids[0].as_bytes()[0])), &[event]).await), ["done"]);
     }
-    let bundles = stage.below("state", "compact/v1/_open/2026-11-22-10/").await;
+    let bundles = stage.below("state", "compact/v1/_open/2026-11-22-10.").await;
     let (key, bundle) = bundles.into_iter().nth(1).unwrap();
     put(stage, &key, damage(&bundle).into()).await;
     // Which lines it had is told by what is published without it.

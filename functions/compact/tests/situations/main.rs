@@ -12,3 +12,4 @@ mod in_time;
 mod itself;
 mod stage;
 mod taken_over;
+mod windows;
