@@ -1,6 +1,7 @@
 //! One pass over a shard: claim, publish, and again, until every wanted input has its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use brigade::budget::{Deadline, Held};
@@ -16,7 +17,7 @@ use crate::product::Products;
 use crate::protocol::claim::{self, Claimant, Claimed, Limits, Standing};
 use crate::protocol::shard::{Batch, Shard};
 use crate::protocol::way::Way;
-use crate::room::weight;
+use crate::room;
 
 /// A lease outlives its holder: the longest attempt of a request (60 s), and clocks that differ.
 const SLACK: Duration = Duration::from_secs(75);
@@ -79,7 +80,8 @@ impl Pass<'_> {
                 return all(ends, left.keys(), &unstarted());
             }
             // Before the claim: a batch that waits for memory should not have a lease that runs.
-            let expected = self.limits.bytes.min(left.values().copied().fold(0, u64::saturating_add));
+            let bytes = self.limits.bytes.min(left.values().copied().fold(0, u64::saturating_add));
+            let expected = self.weight(bytes, seen.as_ref());
             let Some(mut room) = self.room(expected).await else { return all(ends, left.keys(), &unstarted()) };
             let claimed = self.claim(&owner, &left, &tried, seen.take()).await;
             match claimed {
@@ -90,14 +92,15 @@ impl Pass<'_> {
                 }
                 Ok((Claimed::Work(batch), at)) => {
                     tried.insert(batch.id.clone());
-                    let bytes = self.expected(&batch);
-                    if bytes > expected {
-                        // Another has begun it, or it is one large log object. Who holds nothing can wait for more.
+                    let weight = self.weight(self.expected(&batch), Some(&at));
+                    if weight > expected {
+                        // Another has begun it, or it is one large log object, or the document is large. Who holds nothing can
+                        // wait for more.
                         drop(room);
-                        let Some(more) = self.room(bytes).await else { return all(ends, left.keys(), &unstarted()) };
+                        let Some(more) = self.room(weight).await else { return all(ends, left.keys(), &unstarted()) };
                         room = more;
                     }
-                    seen = self.work(&batch, at, &left, ends).await;
+                    seen = self.work(&batch, at, &left, ends, &room).await;
                     drop(room);
                 }
             }
@@ -109,10 +112,15 @@ impl Pass<'_> {
         if batch.bytes == 0 { self.limits.bytes } else { batch.bytes }
     }
 
-    /// The memory for a batch whose inputs have so many bytes, beside what other shards hold; `None`: no time is left to wait.
-    async fn room(&self, bytes: u64) -> Option<Held> {
-        let weight = weight(self.text(bytes));
-        timeout(self.time.left(), self.engine.batches.hold(weight)).await.ok()
+    /// What a batch takes whose inputs have so many bytes, and the shard's document beside it, where it is known.
+    fn weight(&self, bytes: u64, seen: Option<&Seen<Shard>>) -> u64 {
+        let names = seen.and_then(|seen| seen.value.as_ref()).map_or(0, Shard::names);
+        room::weight(self.text(bytes)).saturating_add(room::document(names))
+    }
+
+    /// That much memory, beside what other shards hold; `None`: no time is left to wait.
+    async fn room(&self, weight: u64) -> Option<Arc<Held>> {
+        timeout(self.time.left(), self.engine.batches.hold(weight)).await.ok().map(Arc::new)
     }
 
     fn text(&self, bytes: u64) -> u64 {
@@ -148,9 +156,10 @@ impl Pass<'_> {
         seen: Seen<Shard>,
         wanted: &BTreeMap<String, u64>,
         ends: &mut Ends,
+        room: &Arc<Held>,
     ) -> Option<Seen<Shard>> {
         let begun = Instant::now();
-        let published = self.publish(batch, seen).await;
+        let published = self.publish(batch, seen, room).await;
         self.engine.pace.learn(begun.elapsed());
         let mine = |name: &&String| wanted.contains_key(*name);
         match published {

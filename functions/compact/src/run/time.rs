@@ -6,7 +6,7 @@ use brigade::budget::Deadline;
 use brigade::verdict::Verdict;
 use tokio::time::Instant;
 
-/// No batch is begun with less, were it in vain: its inputs would wait for the lease.
+/// No batch is begun with less: its inputs would wait for the lease in vain.
 const LEAST: Duration = Deadline::RESERVE.saturating_mul(2);
 /// Between the end of the passes and that of the invocation's work: to tell what came of thousands of inputs.
 const TELLING: Duration = Duration::from_millis(250);
@@ -41,11 +41,10 @@ impl Time {
         self.deadline.left()
     }
 
-    /// Whether a batch that takes so long can still be begun. In the first half one always can: else a single slow one would
-    /// keep this process from ever beginning, and learning, again.
+    /// Whether a batch that takes so long can still be begun. In the first half one can, however long it takes: else a single
+    /// slow one would keep this process from ever beginning, and learning, again.
     pub(crate) fn is_enough_for(&self, estimate: Duration) -> bool {
-        let left = self.left();
-        !left.is_zero() && estimate.max(LEAST).min(self.whole / 2) <= left
+        estimate.min(self.whole / 2).max(LEAST) <= self.left()
     }
 }
 

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use brigade::event::{BucketName, ObjectKey};
+use brigade::storage::faulty::{Moment, Point};
 use brigade::storage::{Location, PutOptions, Store};
 use bytes::Bytes;
 
 use crate::stage::{Stage, before_a_part, codes, handle, on_schedule};
 
 const HOURLY: &[(&str, &str)] = &[("BRIGADE_FLUSH", "hour"), ("BRIGADE_RAW", "delete")];
+
+/// What becomes of a bundle.
+type Damage = fn(&[u8]) -> Vec<u8>;
 
 /// Three bundles of one window and one of the next, of which the second one (by name) of the first is replaced by what
 /// `damage` makes of it. Answers its key, and the lines of the others.
@@ -34,7 +38,6 @@ async fn put(stage: &Stage, key: &str, body: Bytes) {
 
 #[tokio::test]
 async fn a_damaged_bundle_is_set_aside_once_and_the_others_of_its_window_are_published() {
-    type Damage = fn(&[u8]) -> Vec<u8>;
     let cases: [(&str, Damage); 4] = [
         ("empty", |_| Vec::new()),
         ("no bundle", |_| b"something else".to_vec()),
@@ -108,6 +111,31 @@ async fn a_bundle_that_was_mended_is_published_under_another_name() {
     put(&stage, &key.replace(".zst", "-mended.zst"), whole.into()).await;
     assert_eq!(on_schedule(&stage.function(HOURLY, 2)).await.verdict.name(), "done");
     assert_eq!(stage.lines().await.len(), 8);
+}
+
+/// Each round of requests takes ten seconds, and a run of the schedule has less than a minute for publishing.
+#[tokio::test(start_paused = true)]
+async fn many_damaged_bundles_are_found_in_one_round() {
+    let stage = Stage::new();
+    for n in 0..12 {
+        let event = stage.log(10, &format!("{n:02}"), &[&format!("r{n:02}")]).await;
+        assert_eq!(codes(&handle(&stage.function(HOURLY, 100 + n), &[event]).await), ["done"]);
+    }
+    let bundles = stage.below("state", "compact/v1/_open/").await;
+    let damages: [Damage; 2] = [|_| Vec::new(), |whole| whole[..whole.len() - 6].to_vec()];
+    for (n, (key, bundle)) in bundles.iter().enumerate().filter(|(n, _)| n % 3 != 1) {
+        put(&stage, key, damages[n % 2](bundle).into()).await;
+    }
+    stage.let_pass(Duration::from_secs(26 * 3600));
+    let of_bundles = |point: &Point| {
+        point.operation == "GetObject" && point.place.contains("/_open/") && point.moment == Moment::BeforeEffect
+    };
+    let function = stage.slow(&[HOURLY, &[("BRIGADE_CONCURRENCY", "16")]].concat(), of_bundles, Duration::from_secs(10));
+    let outcome = on_schedule(&function).await;
+    assert_eq!(outcome.verdict.name(), "park", "{outcome:?}");
+    assert!(outcome.figures.contains(&("set_aside", 8)), "{outcome:?}");
+    assert_eq!(stage.told.lines("damaged").len(), 8);
+    assert_eq!(stage.lines().await.len(), 4);
 }
 
 #[tokio::test]
