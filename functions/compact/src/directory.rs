@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::durable::{create_folder, name_file};
 use crate::parts::{Part, PartName, Sink, Table};
 
-/// Writes parts as files. A part gets its name when it is complete and on the disk, and only if nobody has it: the file that is
-/// there already is the same one, since its name tells what went into it. A crash of the machine takes no part that was finished.
+/// Writes parts as files. A part gets its name when it is complete and on the disk, and only if nobody has it: the file that
+/// is there already is the same one, since its name tells what went into it. A crash of the machine takes no part that was
+/// finished.
 #[derive(Debug)]
 pub struct Directory {
     records: PathBuf,

@@ -23,8 +23,8 @@ pub(crate) fn shares(memory: u64) -> (u64, u64) {
     (inputs, free.saturating_sub(inputs).max(LEAST))
 }
 
-/// What a batch of so many bytes of text takes at most, until its parts are written: the rows in their columns, and beside them a
-/// row group that is being encoded, the parts (with the room that they have to grow), and what the allocator can't give back.
+/// What a batch of so many bytes of text takes at most, until its parts are written: the rows in their columns, and beside
+/// them a row group that is being encoded, the parts (with the room that they have to grow), and what the allocator keeps.
 pub(crate) fn weight(text: u64) -> u64 {
     text.saturating_add(text / 4).saturating_add(FIXED)
 }

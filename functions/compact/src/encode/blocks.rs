@@ -1,5 +1,5 @@
-//! Values in blocks of one size. They take what they hold and less than a block more, nothing is copied when they grow, and what
-//! one column gives back fits the next one: the allocator is left with no holes, however long a process runs.
+//! Values in blocks of one size. They take what they hold and less than a block more, nothing is copied when they grow, and
+//! what one column gives back fits the next one: the allocator is left with no holes, however long a process runs.
 
 use std::mem;
 use std::ops::Range;
@@ -96,8 +96,8 @@ impl<T: Copy> Blocks<T> {
 }
 
 impl Blocks<u8> {
-    /// Adds bytes that are to lie in one block: what the last one has left stays free where they don't fit it. `false`: there are
-    /// more of them than a block has, and none was added.
+    /// Adds bytes that are to lie in one block: what the last one has left stays free where they don't fit it. `false`: there
+    /// are more of them than a block has, and none was added.
     pub(super) fn append(&mut self, bytes: &[u8]) -> bool {
         if bytes.len() > BLOCK {
             return false;

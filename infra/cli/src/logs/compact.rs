@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     /// Where the table is: a folder, or `s3://bucket/prefix`.
     #[arg(long, value_name = "DIR")]
     out: String,
-    /// Batches at once, each with about 130 MB of memory (with parts in S3, and one part's bytes): 1 to 64.
+    /// Batches at once, each with about 50 MB of memory (with parts in S3, and one part's bytes): 1 to 64.
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_threads)]
     threads: usize,
     #[arg(long, default_value = "all", help = COLUMNS.meaning, value_parser = Columns::parse)]
