@@ -20,10 +20,19 @@ pub struct Wanted<'a> {
 pub struct FoundOut {
     /// Where the change stands.
     pub standing: Standing,
-    /// The number of the mark that lay there when it was asked. Another one since: the answer may be too old.
-    pub against: Option<u64>,
+    /// What lay there when it was asked. Something else since: the answer may be too old.
+    pub against: Against,
     /// The number that the change was claimed with before, where a segment has it.
     pub token: Option<u64>,
+}
+
+/// What lay in a head for a key when something was to be found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// The mark with this number.
+    Mark(u64),
+    /// No mark, in a head that had forgotten some so many times.
+    Nothing(u64),
 }
 
 /// What becomes of a change.
@@ -37,8 +46,8 @@ pub enum Answer {
     Superseded,
     /// Another holds the key, for so long at most.
     Wait(Duration),
-    /// Find out its standing to the mark with this number.
-    Ask(Option<u64>),
+    /// Find out its standing to what lies there.
+    Ask(Against),
     /// No room: the shard holds as many open claims as it can.
     Full,
     /// Others' writes always came first.
@@ -111,7 +120,7 @@ pub(super) fn claim(rules: Rules, head: &Head, wanted: &[Wanted<'_>], terms: Ter
                 Decision::Duplicate => return Answer::Duplicate,
                 Decision::Superseded => return Answer::Superseded,
                 Decision::Wait => return Answer::Wait(left(mark, now)),
-                Decision::Ask => return Answer::Ask(mark.map(|mark| mark.token)),
+                Decision::Ask => return Answer::Ask(against(&next, mark)),
                 Decision::Claim | Decision::TakeOver if room == 0 => return Answer::Full,
                 Decision::TakeOver => mark.map(|mark| mark.token),
                 Decision::Claim => wanted.found_out.and_then(|found| found.token),
@@ -168,8 +177,12 @@ fn decide_one(rules: Rules, head: &Head, mark: Option<&Mark>, wanted: &Wanted<'_
     };
     let relation = mark.map_or(Relation::Unknown, |mark| relation(change, mark));
     // What was found out in the light of another mark may not hold against this one.
-    let found_out = wanted.found_out.filter(|found| found.against == mark.map(|mark| mark.token));
+    let found_out = wanted.found_out.filter(|found| found.against == against(head, mark));
     (rules.decide)(lies, relation, found_out.map(|found| found.standing))
+}
+
+fn against(head: &Head, mark: Option<&Mark>) -> Against {
+    mark.map_or(Against::Nothing(head.seals), |mark| Against::Mark(mark.token))
 }
 
 /// Where `change` stands to what lies there.

@@ -79,12 +79,22 @@ fn an_answer_counts_only_against_the_mark_that_it_was_given_about() {
     let ask = |head: &Head, found_out| {
         claim(RULES, head, &[Wanted { change: &unknown, found_out }], THEIRS, NOW).answers.first().copied().unwrap()
     };
-    assert_eq!(ask(&done, None), Answer::Ask(Some(1)));
+    assert_eq!(ask(&done, None), Answer::Ask(Against::Mark(1)));
     let found = |standing, against| Some(FoundOut { standing, against, token: None });
-    assert_eq!(ask(&done, found(Standing::Current, Some(1))), Answer::Claimed(2));
-    assert_eq!(ask(&done, found(Standing::Overtaken, Some(1))), Answer::Superseded);
-    assert_eq!(ask(&done, found(Standing::Current, None)), Answer::Ask(Some(1)));
-    assert_eq!(ask(&done, found(Standing::Current, Some(9))), Answer::Ask(Some(1)));
+    assert_eq!(ask(&done, found(Standing::Current, Against::Mark(1))), Answer::Claimed(2));
+    assert_eq!(ask(&done, found(Standing::Overtaken, Against::Mark(1))), Answer::Superseded);
+    assert_eq!(ask(&done, found(Standing::Current, Against::Nothing(0))), Answer::Ask(Against::Mark(1)));
+    assert_eq!(ask(&done, found(Standing::Current, Against::Mark(9))), Answer::Ask(Against::Mark(1)));
+}
+
+#[test]
+fn an_answer_about_the_past_counts_until_the_head_forgets_more() {
+    let one = change(1, 1);
+    let head = |seals| Head { horizon: Some(NOW * 1_000 + 60_000), seals, ..Head::default() };
+    let found_out = Some(FoundOut { standing: Standing::Fits, against: Against::Nothing(3), token: None });
+    let ask = |seals| claim(RULES, &head(seals), &[Wanted { change: &one, found_out }], MINE, NOW).answers;
+    assert_eq!(ask(3), [Answer::Claimed(1)]);
+    assert_eq!(ask(4), [Answer::Ask(Against::Nothing(4))]);
 }
 
 #[test]
@@ -92,10 +102,10 @@ fn a_forgotten_change_keeps_the_number_that_a_segment_remembers() {
     let head = Head { token: 40, horizon: Some(NOW * 1_000 + 60_000), ..Head::default() };
     let one = change(1, 1);
     let ask = |token| {
-        let found_out = Some(FoundOut { standing: Standing::Current, against: None, token });
+        let found_out = Some(FoundOut { standing: Standing::Current, against: Against::Nothing(0), token });
         claim(RULES, &head, &[Wanted { change: &one, found_out }], MINE, NOW)
     };
-    assert_eq!(claimed(&head, std::slice::from_ref(&one), MINE, NOW).answers, [Answer::Ask(None)]);
+    assert_eq!(claimed(&head, std::slice::from_ref(&one), MINE, NOW).answers, [Answer::Ask(Against::Nothing(0))]);
     assert_eq!(ask(None).answers, [Answer::Claimed(41)]);
     assert_eq!((ask(Some(7)).answers, ask(Some(7)).head.token), (vec![Answer::Claimed(7)], 40));
 }
