@@ -9,7 +9,7 @@ use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::head::{Stage, TOO_MUCH};
-use super::inquiry::{self, Question};
+use super::inquiry::{Inquiry, Question};
 use super::past::Past;
 use super::plan::{self, Against, Answer, Claiming, End, RULES, Rules, Terms, Wanted};
 use super::segment::{self, Name, Segment};
@@ -149,7 +149,8 @@ impl Claims {
             of.iter().filter_map(|index| changes.get(*index)).map(|change| Wanted { change, found_out: None }).collect();
         let mut seen: Seen<Head> = self.documents.read(&at).await?;
         let keys: BTreeSet<Id> = wanted.iter().map(|wanted| wanted.change.key).collect();
-        let (mut past, mut sealed, mut lost, mut rounds) = (None, BTreeSet::new(), 0, 0);
+        let mut inquiry = Inquiry::new(Past::new(self, keys, seen.date));
+        let (mut sealed, mut lost, mut rounds) = (BTreeSet::new(), 0, 0);
         let mut failed = Failed::new();
         while lost < MAX_ATTEMPTS {
             if self.has_moved(shard, &seen).await? {
@@ -162,12 +163,14 @@ impl Claims {
             asked.retain(|(position, _)| !failed.contains_key(position));
             if !asked.is_empty() && rounds < MAX_ROUNDS {
                 rounds += 1;
-                // What a head has forgotten since lies in segments that were not there.
-                let past = match &mut past {
-                    Some((seals, past)) if *seals == head.seals => past,
-                    slot => &mut slot.insert((head.seals, Past::new(self, keys.clone(), seen.date))).1,
-                };
-                failed.extend(self.find_out(&asked, of, &mut wanted, past, (head.horizon, states)).await);
+                let mut questions: Vec<Question<'_>> = asked
+                    .into_iter()
+                    .filter_map(|(position, against)| {
+                        Some(Question::new(position, *of.get(position)?, wanted.get(position)?.change, against))
+                    })
+                    .collect();
+                inquiry.find_out(&mut questions, &head, states).await;
+                failed.extend(take_answers(questions, &mut wanted));
                 continue;
             }
             let answers = std::mem::take(&mut planned.answers).into_iter().enumerate();
@@ -192,33 +195,6 @@ impl Claims {
         }
         self.note_pressure(shard, if wanted.len() <= 4 { TOO_MUCH } else { 0 });
         Ok(Some(vec![Ok(Answer::Contended); wanted.len()]))
-    }
-
-    /// Answers what a plan asks. The errors are those of single changes.
-    async fn find_out(
-        &self,
-        asked: &[(usize, Against)],
-        of: &[usize],
-        wanted: &mut [Wanted<'_>],
-        past: &mut Past<'_>,
-        (horizon, states): (Option<i64>, &dyn States),
-    ) -> Failed {
-        let question = |(position, against): &(usize, Against)| {
-            let (index, wanted) = (of.get(*position)?, wanted.get(*position)?);
-            Some(Question::new(*position, *index, wanted.change, *against))
-        };
-        let mut questions: Vec<Question<'_>> = asked.iter().filter_map(question).collect();
-        inquiry::find_out(&mut questions, past, horizon, states).await;
-        let mut failed = Failed::new();
-        for question in questions {
-            let position = question.position;
-            match (question.answer(), wanted.get_mut(position)) {
-                (Ok(found), Some(wanted)) => wanted.found_out = Some(found),
-                (Err(error), _) => drop(failed.insert(position, error)),
-                (Ok(_), None) => {}
-            }
-        }
-        failed
     }
 
     /// Writes what is evicted into segments, but what this claim has sealed already in an attempt that was lost.
@@ -353,6 +329,20 @@ fn settled(answer: Answer, failed: Option<&LedgerError>) -> Result<Answer, Ledge
         (Answer::Ask(_), None) => Ok(Answer::Contended),
         (answer, _) => Ok(answer),
     }
+}
+
+/// Gives the changes what was found out about them; tells what could not be.
+fn take_answers(questions: Vec<Question<'_>>, wanted: &mut [Wanted<'_>]) -> Failed {
+    let mut failed = Failed::new();
+    for question in questions {
+        let position = question.position;
+        match (question.answer(), wanted.get_mut(position)) {
+            (Ok(found), Some(wanted)) => wanted.found_out = Some(found),
+            (Err(error), _) => drop(failed.insert(position, error)),
+            (Ok(_), None) => {}
+        }
+    }
+    failed
 }
 
 /// What is asked, by the place in the plan.

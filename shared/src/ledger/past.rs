@@ -23,8 +23,8 @@ const READS_AT_ONCE: usize = 16;
 pub(super) enum Reach {
     /// A moment: the change itself, and what came at once after it.
     Moment,
-    /// Up to this time, in milliseconds since 1970: all that has come after it.
-    Until(i64),
+    /// All that came after it and after the first time, up to the second; in milliseconds since 1970.
+    Since(i64, i64),
 }
 
 /// What is remembered.
@@ -55,34 +55,40 @@ impl<'a> Past<'a> {
         Self { claims, keys, now, pages: 0, listed: BTreeMap::new(), read: BTreeMap::new() }
     }
 
+    /// There may be more segments than before. What has been read is read: segments never change.
+    pub(super) fn list_again(&mut self) {
+        self.listed.clear();
+        self.pages = 0;
+    }
+
     /// Looks for changes, and for what has passed them, in the segments of their times: an answer for each, in order.
-    pub(super) async fn of(&mut self, changes: &[&Change], reach: Reach) -> Vec<Result<Remembered, LedgerError>> {
-        let spans: Vec<Option<(i64, i64)>> = changes.iter().map(|change| self.span(change, reach)).collect();
+    pub(super) async fn of(&mut self, sought: &[(&Change, Reach)]) -> Vec<Result<Remembered, LedgerError>> {
+        let spans: Vec<Option<(i64, i64)>> = sought.iter().map(|(change, reach)| self.span(change, *reach)).collect();
         // The newest first: where a bound is met, those that many others wait with have been looked for.
         let hours = |(from, to): (i64, i64)| (from.div_euclid(HOUR_MS), to.div_euclid(HOUR_MS));
         let by_age: BTreeSet<(i64, i64)> = spans.iter().copied().flatten().map(hours).collect();
         for (first, last) in by_age.into_iter().rev() {
             self.list(first, last).await;
         }
-        let needed: BTreeSet<String> = std::iter::zip(changes, &spans)
-            .filter_map(|(change, span)| span.map(|span| self.segments(change.key, span)))
+        let needed: BTreeSet<String> = std::iter::zip(sought, &spans)
+            .filter_map(|((change, _), span)| span.map(|span| self.segments(change.key, span)))
             .flat_map(Result::unwrap_or_default)
             .collect();
         self.read_all(needed).await;
-        std::iter::zip(changes, spans).map(|(change, span)| self.remembered(change, span)).collect()
+        std::iter::zip(sought, spans).map(|((change, _), span)| self.remembered(change, span)).collect()
     }
 
     /// The times at which it, or what passed it, may have been sealed, as far as segments are kept.
     fn span(&self, change: &Change, reach: Reach) -> Option<(i64, i64)> {
         let time = change.time?;
         let kept = i64::try_from(self.claims.layout.retention.as_millis()).unwrap_or(i64::MAX);
-        let until = match reach {
-            Reach::Moment => time.saturating_add(MOMENT_MS),
-            Reach::Until(until) => until,
+        let (from, until) = match reach {
+            Reach::Moment => (time, time.saturating_add(MOMENT_MS)),
+            Reach::Since(from, until) => (from.max(time), until),
         };
         // No event is of the future.
         let until = until.min(self.now.saturating_add(HOUR_MS));
-        let from = time.saturating_sub(MOMENT_MS).max(self.now.saturating_sub(kept));
+        let from = from.saturating_sub(MOMENT_MS).max(self.now.saturating_sub(kept));
         (from <= until).then_some((from, until))
     }
 
@@ -168,10 +174,14 @@ impl<'a> Past<'a> {
 }
 
 impl Remembered {
+    pub(super) fn of(standing: Standing) -> Self {
+        Self { standing: Some(standing), token: None }
+    }
+
     /// With what one more mark of the change's key says. What is certain stays.
     fn and(self, change: &Change, mark: &Mark) -> Self {
         match (relation(change, mark), &mark.open) {
-            (Relation::Same, None) => Self { standing: Some(Standing::Forwarded), token: None },
+            (Relation::Same, None) => Self::of(Standing::Forwarded),
             (Relation::Same, Some(_)) if self.standing != Some(Standing::Forwarded) => {
                 Self { token: self.token.or(Some(mark.token)), ..self }
             }
