@@ -25,6 +25,12 @@ impl Deadline {
         Self(Instant::now() + time)
     }
 
+    /// So much earlier, for a part of the work: so that there is time to tell what came of it.
+    #[must_use]
+    pub fn earlier(&self, by: Duration) -> Self {
+        Self(self.0.checked_sub(by).unwrap_or(self.0))
+    }
+
     /// When work on records must end: the reserve before the deadline.
     pub fn work_ends(&self) -> Instant {
         self.0.checked_sub(Self::RESERVE).unwrap_or(self.0)
@@ -91,6 +97,7 @@ mod tests {
     async fn work_ends_a_reserve_before_the_deadline() {
         let deadline = Deadline::after(Duration::from_secs(10));
         assert_eq!(deadline.left(), Duration::from_secs(10) - Deadline::RESERVE);
+        assert_eq!(deadline.earlier(Duration::from_secs(3)).left(), Duration::from_secs(7) - Deadline::RESERVE);
         tokio::time::advance(Duration::from_secs(20)).await;
         assert_eq!(deadline.left(), Duration::ZERO);
     }

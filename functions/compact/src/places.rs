@@ -61,7 +61,7 @@ impl Places {
         format!("{}logs/", self.state.prefix)
     }
 
-    /// The ledger document of a window: `YYYY-MM-DD`, or `YYYY-MM-DD-hh`.
+    /// The ledger document of a window: `YYYY-MM-DD.s`, or `YYYY-MM-DD-hh.s`.
     pub fn window(&self, window: &str) -> Result<Location, KeyError> {
         self.of_state(&format!("windows/{window}"))
     }
@@ -125,8 +125,8 @@ mod tests {
         for (place, expected) in [
             (places.part("bucket=b/dt=2026-11-22/", "B"), "s3://tables/access_logs/bucket=b/dt=2026-11-22/B.parquet"),
             (places.rejects("dt=2026-11-22/", "B"), "s3://tables/access_logs_rejects/dt=2026-11-22/B.parquet"),
-            (places.window("2026-11-22"), "s3://state/brigade/compact/v1/windows/2026-11-22"),
-            (places.bundle("2026-11-22-10", "B"), "s3://state/brigade/compact/v1/_open/2026-11-22-10/B.zst"),
+            (places.window("2026-11-22.7"), "s3://state/brigade/compact/v1/windows/2026-11-22.7"),
+            (places.bundle("2026-11-22-10.7", "B"), "s3://state/brigade/compact/v1/_open/2026-11-22-10.7/B.zst"),
         ] {
             assert_eq!(place.unwrap().to_string(), expected);
         }

@@ -7,6 +7,9 @@ const LEAST: u64 = 16 << 20;
 /// What a batch needs whatever is in it: the line reader's buffer, compression's contexts, a request's buffers.
 const FIXED: u64 = 8 << 20;
 
+/// What one name in a ledger document takes (`tests/document.rs`).
+const NAME: u64 = 256;
+
 /// Bytes of text that make one byte of Parquet, cautiously: it is about six.
 pub(crate) const TEXT_OF_PARQUET: u64 = 5;
 /// Bytes of text that one byte of a bundle makes: ZSTD packs logs four to five times.
@@ -24,6 +27,12 @@ pub(crate) fn shares(memory: u64) -> (u64, u64) {
 /// that vectors have to grow), and beside them a row group that is being encoded and the parts.
 pub(crate) fn weight(text: u64) -> u64 {
     text.saturating_add(text / 4).saturating_add(FIXED)
+}
+
+/// What a ledger document takes beside a batch: as it was read, as it is changed, and as it is written. A small one is among
+/// what every batch needs.
+pub(crate) fn document(names: usize) -> u64 {
+    (names as u64).saturating_mul(NAME).saturating_sub(FIXED / 4)
 }
 
 /// The bytes of text of the largest batch that is not heavier.

@@ -14,6 +14,7 @@ use brigade::worker::{Lines, Pace, Together, Worker};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use serde_json::json;
+use tokio::time::timeout_at;
 
 use crate::config::Config;
 use crate::places::Places;
@@ -22,7 +23,7 @@ use crate::protocol::claim::Limits;
 use crate::protocol::inputs::{Group, Named, named};
 use crate::protocol::shard::Shard;
 use crate::protocol::way::Way;
-use crate::run::{After, Ends, Engine, Flush, Pass, window};
+use crate::run::{After, Ends, Engine, Flush, Pass, Time, late, window};
 
 /// Shards that are worked on at once: each has a batch in flight, if all of them fit into the memory together.
 const SHARDS_AT_ONCE: usize = 4;
@@ -78,19 +79,19 @@ impl Compact {
     }
 
     /// The ends of a group's inputs, by name.
-    async fn settle(&self, group: &Group, deadline: Deadline) -> Ends {
+    async fn settle(&self, group: &Group, time: Time) -> Ends {
         let document = match self.places.shard(&group.bucket, &group.stem) {
             Ok(document) => document,
             Err(error) => return every(group, &Verdict::park("bad-key", error.to_string())),
         };
         if self.plan_only {
-            let seen = self.engine.documents.read(&document).await;
+            let Ok(seen) = timeout_at(time.ends(), self.engine.documents.read(&document)).await else {
+                return every(group, &late());
+            };
             return seen.map_or_else(|error| every(group, &error.verdict()), |seen| planned(group, &seen));
         }
-        let way = match window(self.flush, &group.hour) {
-            None => self.way.clone(),
-            Some(window) => Way::Collected { window: window.to_owned() },
-        };
+        let window = window(self.flush, &group.hour, (&group.bucket, group.folder()));
+        let way = window.map_or_else(|| self.way.clone(), |window| Way::Collected { window });
         let pass = Pass {
             engine: &self.engine,
             document,
@@ -101,15 +102,15 @@ impl Compact {
             way,
             products: &self.products,
             after: self.after,
-            deadline,
+            time,
         };
         pass.run(&group.wanted, None).await
     }
 
     /// Publishes what is collected for windows that have closed, whatever the way of flushing is by now.
-    async fn publish(&self, deadline: Deadline) -> Outcome {
-        let published = self.engine.publish_closed(&self.places, &self.products, &self.way, self.of_bundles, deadline).await;
-        published.unwrap_or_else(Outcome::from)
+    async fn publish(&self, time: Time) -> Outcome {
+        let published = self.engine.publish_closed(&self.places, &self.products, &self.way, self.of_bundles, time);
+        timeout_at(time.ends(), published).await.unwrap_or_else(|_| Err(late())).unwrap_or_else(Outcome::from)
     }
 }
 
@@ -136,8 +137,10 @@ impl Worker for Compact {
         if self.plan_only {
             return Verdict::skip("plan", "BRIGADE_MODE=plan: nothing is published and nothing forgotten").into();
         }
-        let published = self.publish(deadline).await;
-        published.and(self.engine.forget_some(&self.places, deadline).await.unwrap_or_else(Outcome::from))
+        let time = Time::until(deadline);
+        // However much waits to be published, the ledger must not grow for ever.
+        let published = self.publish(time.most()).await;
+        published.and(self.engine.forget_some(&self.places, time).await.unwrap_or_else(Outcome::from))
     }
 }
 
@@ -150,18 +153,22 @@ impl Together for Compact {
             }
         }
         let Named { groups, events } = named(events, &self.input);
-        let work: Vec<BoxFuture<'_, Ends>> = groups.iter().map(|group| self.settle(group, deadline).boxed()).collect();
-        let mut ends: Vec<Ends> = stream::iter(work).buffered(SHARDS_AT_ONCE.min(self.engine.fetches)).collect().await;
+        let time = Time::until(deadline);
+        let one = |(n, group)| async move { (n, self.settle(group, time).await) }.boxed();
+        let work: Vec<BoxFuture<'_, (usize, Ends)>> = groups.iter().enumerate().map(one).collect();
+        // In no order: one that is slow keeps no others from being begun.
+        let at_once = SHARDS_AT_ONCE.min(self.engine.fetches);
+        let mut ends: BTreeMap<usize, Ends> = stream::iter(work).buffer_unordered(at_once).collect().await;
         events.into_iter().map(|event| event.map_or_else(Outcome::from, |inputs| end_of(&inputs, &mut ends))).collect()
     }
 }
 
 /// The end of an event from those of its inputs. Figures are told once, by the first event that names the input.
-fn end_of(inputs: &[(usize, String)], ends: &mut [Ends]) -> Outcome {
+fn end_of(inputs: &[(usize, String)], ends: &mut BTreeMap<usize, Ends>) -> Outcome {
     let mut figures = Vec::new();
     let mut verdicts = Vec::new();
     for (group, name) in inputs {
-        if let Some(end) = ends.get_mut(*group).and_then(|ends| ends.get_mut(name)) {
+        if let Some(end) = ends.get_mut(group).and_then(|ends| ends.get_mut(name)) {
             figures.append(&mut end.figures);
             verdicts.push(end.verdict.clone());
         }

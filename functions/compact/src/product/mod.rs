@@ -47,6 +47,10 @@ impl Products {
 pub(crate) trait Making: Send {
     /// Adds an input.
     fn add(&mut self, at: &Location, body: &[u8]) -> Result<(), Unmade>;
+    /// Tells what is wrong with an input, as [`Making::add`] would, and makes nothing of it.
+    fn check(&self, _at: &Location, _body: &[u8]) -> Result<(), Unmade> {
+        Ok(())
+    }
     /// The outputs.
     fn finish(self: Box<Self>) -> Result<Made, Unmade>;
 }
@@ -76,12 +80,15 @@ pub(crate) enum Unmade {
     /// Of a bundle.
     #[error("a bundle: {0}")]
     Bundle(#[from] io::Error),
-    /// An input will never be readable. What was made of the others before is not to be used.
+    /// An input will never be readable.
     #[error("{0}: not a readable bundle: {1}")]
     Damaged(Location, String),
     /// A newer version wrote an input.
     #[error("{0}: {1}")]
     Newer(Location, String),
+    /// Each of these inputs is damaged or newer. What was made of the others is not to be used.
+    #[error("{} inputs can't be read", .0.len())]
+    Inputs(Vec<Unmade>),
     /// The thread that made them has failed.
     #[error("{0}")]
     Panic(#[from] tokio::task::JoinError),

@@ -29,28 +29,42 @@ impl Parting {
         let compactor = Compactor::new(Settings { whole: true, ..settings }, batch, InMemory::default())?;
         Ok(Self { places, batch: batch.to_owned(), compactor, buckets: BTreeSet::new() })
     }
+
+    fn is_bundle(&self, at: &Location) -> bool {
+        at.bucket == *self.places.state_bucket() && at.key.as_str().starts_with(&self.places.collected())
+    }
+}
+
+fn unmade(at: &Location, error: BundleError<CompactError>) -> Unmade {
+    match error {
+        // A bundle lies in memory: what its reader says is said of the bundle.
+        BundleError::Damaged(error) | BundleError::Each(CompactError::Read { error, .. }) => {
+            Unmade::Damaged(at.clone(), error.to_string())
+        }
+        BundleError::Newer(_) => Unmade::Newer(at.clone(), error.to_string()),
+        BundleError::Each(error) => error.into(),
+    }
 }
 
 impl Making for Parting {
     fn add(&mut self, at: &Location, body: &[u8]) -> Result<(), Unmade> {
-        let collected = at.bucket == *self.places.state_bucket() && at.key.as_str().starts_with(&self.places.collected());
-        let Self { compactor, buckets, .. } = self;
-        if !collected {
-            buckets.insert(at.bucket.to_string());
-            return Ok(compactor.read(&at.to_string(), Cursor::new(body))?);
+        if !self.is_bundle(at) {
+            self.buckets.insert(at.bucket.to_string());
+            return Ok(self.compactor.read(&at.to_string(), Cursor::new(body))?);
         }
+        let Self { compactor, buckets, .. } = self;
         let read = read_bundle(body, |place, reader| {
             buckets.extend(place.split_once('/').map(|(bucket, _)| bucket.to_owned()));
             compactor.read(&format!("s3://{place}"), reader)
         });
-        read.map_err(|error| match error {
-            // A bundle lies in memory: what its reader says is said of the bundle.
-            BundleError::Damaged(error) | BundleError::Each(CompactError::Read { error, .. }) => {
-                Unmade::Damaged(at.clone(), error.to_string())
-            }
-            BundleError::Newer(_) => Unmade::Newer(at.clone(), error.to_string()),
-            BundleError::Each(error) => error.into(),
-        })
+        read.map_err(|error| unmade(at, error))
+    }
+
+    fn check(&self, at: &Location, body: &[u8]) -> Result<(), Unmade> {
+        if !self.is_bundle(at) {
+            return Ok(());
+        }
+        read_bundle(body, |_, _| Ok(())).map_err(|error| unmade(at, error))
     }
 
     fn finish(self: Box<Self>) -> Result<Made, Unmade> {

@@ -21,6 +21,13 @@ pub struct Group {
     pub wanted: BTreeMap<String, u64>,
 }
 
+impl Group {
+    /// The source's prefix: the stem without the hour and its dash.
+    pub fn folder(&self) -> &str {
+        self.stem.get(..self.stem.len().saturating_sub(self.hour.len() + 1)).unwrap_or_default()
+    }
+}
+
 /// What events of a batch name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
@@ -133,6 +140,7 @@ mod tests {
                 "films/2026-11-22-10- 2026-11-22-10 05-09-A1",
             ]
         );
+        assert_eq!(named.groups.iter().map(Group::folder).collect::<Vec<_>>(), ["photos/", "photos/", "films/"]);
         let of: Vec<usize> = named.events.iter().map(|event| event.as_ref().unwrap().first().unwrap().0).collect();
         assert_eq!(of, [0, 0, 1, 2, 0]);
     }

@@ -72,6 +72,11 @@ impl Shard {
         Self { bucket: bucket.to_string(), stem: stem.to_owned(), ..Self::default() }
     }
 
+    /// How many inputs it knows.
+    pub fn names(&self) -> usize {
+        self.done.len() + self.set_aside.len() + self.open.iter().map(|batch| batch.inputs.len()).sum::<usize>()
+    }
+
     /// The open batch of this name.
     pub fn batch(&self, id: &str) -> Option<&Batch> {
         self.open.iter().find(|batch| batch.id == id)
@@ -162,5 +167,6 @@ mod tests {
         assert_eq!(shard.location("07-00-B2").unwrap().to_string(), "s3://logs/photos/2026-11-22-10-07-00-B2");
         assert_eq!(shard.batch_with("07-01-C3").map(|batch| batch.taken_over), Some(1));
         assert_eq!(shard.batch_with("05-09-A1"), None);
+        assert_eq!(shard.names(), 3);
     }
 }

@@ -1,12 +1,15 @@
 //! One batch, from its claim to its commit: the inputs are read, then its outputs are written, then it is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use brigade::budget::Held;
 use brigade::ledger::Seen;
 use brigade::storage::{Condition, ErrorKind, Location, PutOptions, StoreError};
 use brigade::verdict::{Reason, Verdict};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
+use serde_json::json;
 
 use super::Pass;
 use super::fetch::Fetched;
@@ -28,6 +31,8 @@ pub(super) struct Published {
     pub(super) read: BTreeSet<String>,
     /// The others, each with its verdict: left out, given back, or set aside.
     pub(super) others: BTreeMap<String, Verdict>,
+    /// How many of them are set aside.
+    pub(super) set_aside: u64,
     pub(super) seen: Seen<Shard>,
 }
 
@@ -43,8 +48,8 @@ struct Inputs {
 
 /// Why nothing was made of a batch's inputs.
 enum Unread {
-    /// For this one, which was found out only in the midst of it: nothing that was made of the others is of use.
-    Input(String, Wrong),
+    /// For these, which was found out only in the midst of it: nothing that was made of the others is of use.
+    Inputs(Vec<(String, Wrong)>),
     /// The batch must be tried again.
     Failed(Verdict),
 }
@@ -59,15 +64,15 @@ enum Wrong {
 
 impl Pass<'_> {
     /// Publishes the batch. `Err`: it stays open, and all its messages must come back.
-    pub(super) async fn publish(&self, batch: &Batch, seen: Seen<Shard>) -> Result<Published, Verdict> {
+    pub(super) async fn publish(&self, batch: &Batch, seen: Seen<Shard>, room: &Arc<Held>) -> Result<Published, Verdict> {
         let shard = Shard::new(self.bucket, self.stem);
         let mut wrong = BTreeMap::new();
-        // Each round has found another input that is wrong: that is rare enough to read the others once more.
+        // A round has found all inputs that are wrong: that is rare enough to read the others once more.
         let (mut inputs, made) = loop {
-            match self.read(&shard, batch, &wrong).await {
+            match self.read(&shard, batch, &wrong, room).await {
                 Ok(read) => break read,
-                Err(Unread::Input(name, what)) if !self.deadline.left().is_zero() => drop(wrong.insert(name, what)),
-                Err(Unread::Input(name, _)) => return Err(Verdict::retry("unstarted", format!("no time left without {name}"))),
+                Err(Unread::Inputs(found)) if !self.time.left().is_zero() => wrong.extend(found),
+                Err(Unread::Inputs(_)) => return Err(Verdict::retry("unstarted", "no time left without what can't be read")),
                 Err(Unread::Failed(verdict)) => return Err(verdict),
             }
         };
@@ -89,19 +94,27 @@ impl Pass<'_> {
         if committed.answer.is_none() {
             return Err(self.contended());
         }
+        let set_aside = aside.len() as u64;
         let aside = aside.into_iter().map(|(name, reason)| {
             let verdict = Verdict::park("damaged", format!("s3://{}/{}{name}: {reason}", self.bucket, self.stem));
             (name, verdict)
         });
         let Inputs { read, left_out, failed } = inputs;
         let others = aside.chain(left_out).chain(failed).collect();
-        Ok(Published { made, written, read, others, seen: committed.seen })
+        Ok(Published { made, written, read, others, set_aside, seen: committed.seen })
     }
 
     /// Reads all inputs but those that are `wrong`, so many at once, while what has arrived is worked on by another thread.
-    async fn read(&self, shard: &Shard, batch: &Batch, wrong: &BTreeMap<String, Wrong>) -> Result<(Inputs, Made), Unread> {
+    async fn read(
+        &self,
+        shard: &Shard,
+        batch: &Batch,
+        wrong: &BTreeMap<String, Wrong>,
+        room: &Arc<Held>,
+    ) -> Result<(Inputs, Made), Unread> {
         let way = batch.way.as_ref().unwrap_or(&self.way);
-        let mut work = Work::new(self.products.begin(way, &batch.id, self.rows(batch)).map_err(|unmade| self.unread(unmade))?);
+        let making = self.products.begin(way, &batch.id, self.rows(batch)).map_err(|unmade| self.unread(unmade))?;
+        let mut work = Work::new(making, Arc::clone(room));
         let wanted = batch.inputs.iter().filter(|name| !wrong.contains_key(*name));
         let fetches: Vec<BoxFuture<'_, _>> = wanted.map(|name| self.fetch_one(shard, name).boxed()).collect();
         let mut fetches = stream::iter(fetches).buffer_unordered(self.engine.fetches);
@@ -135,17 +148,24 @@ impl Pass<'_> {
     }
 
     fn unread(&self, unmade: Unmade) -> Unread {
-        let name = |at: &Location| {
-            let key = at.key.as_str();
-            key.strip_prefix(self.stem).unwrap_or(key).to_owned()
-        };
         let text = unmade.to_string();
         match unmade {
-            Unmade::Damaged(at, reason) => Unread::Input(name(&at), Wrong::Damaged(reason)),
-            Unmade::Newer(at, _) => Unread::Input(name(&at), Wrong::Failed(Verdict::retry("newer", text))),
+            Unmade::Inputs(inputs) => Unread::Inputs(inputs.into_iter().filter_map(|input| self.wrong(input)).collect()),
             Unmade::Panic(_) => Unread::Failed(Verdict::retry("panic", text)),
             _ => Unread::Failed(Verdict::retry("not-made", text)),
         }
+    }
+
+    /// An input's name, and what is wrong with it.
+    fn wrong(&self, input: Unmade) -> Option<(String, Wrong)> {
+        let text = input.to_string();
+        let (at, wrong) = match input {
+            Unmade::Damaged(at, reason) => (at, Wrong::Damaged(reason)),
+            Unmade::Newer(at, _) => (at, Wrong::Failed(Verdict::retry("newer", text))),
+            _ => return None,
+        };
+        let key = at.key.as_str();
+        Some((key.strip_prefix(self.stem).unwrap_or(key).to_owned(), wrong))
     }
 
     async fn fetch_one(&self, shard: &Shard, name: &str) -> (String, Option<Location>, Fetched) {
@@ -175,11 +195,27 @@ impl Pass<'_> {
         let step = |shard: Option<&Shard>, _| claim::begin(shard, batch, &back, aside);
         let begun = self.engine.documents.update(&self.document, Some(seen), step).await.map_err(|error| error.verdict())?;
         match begun.answer {
-            Some(Begun::Yes) => Ok(begun.seen),
+            Some(Begun::Yes) => {
+                // Here, where it is durable: what comes of the batch, or of this invocation, may hide it.
+                aside.iter().for_each(|(name, reason)| self.tell_set_aside(name, reason));
+                Ok(begun.seen)
+            }
             Some(Begun::Others) => Err(Verdict::retry("claimed", "another works on its batch, or has finished it")),
             Some(Begun::Waits) => Err(waits_for(failed)),
             None => Err(self.contended()),
         }
+    }
+
+    fn tell_set_aside(&self, name: &str, reason: &str) {
+        self.engine.lines.line(&json!({
+            "level": "warn",
+            "function": "compact",
+            "event": "SetAside",
+            "reason": "damaged",
+            "detail": reason,
+            "bucket": self.bucket.as_str(),
+            "key": format!("{}{name}", self.stem),
+        }));
     }
 
     /// Answers how many bytes were written; what was there already is not among them.

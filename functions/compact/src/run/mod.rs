@@ -6,6 +6,7 @@ mod fetch;
 mod forget;
 mod pass;
 mod publish;
+mod time;
 mod windows;
 mod work;
 
@@ -17,6 +18,7 @@ use brigade::ledger::Documents;
 use brigade::storage::{Encryption, Store};
 use brigade::worker::{Lines, Pace};
 
+pub(crate) use self::time::{Time, late};
 pub use after::After;
 pub(crate) use pass::{Ends, Pass};
 pub use windows::Flush;

@@ -1,6 +1,7 @@
 //! One pass over a shard: claim, publish, and again, until every wanted input has its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use brigade::budget::{Deadline, Held};
@@ -8,26 +9,26 @@ use brigade::event::BucketName;
 use brigade::ledger::Seen;
 use brigade::storage::Location;
 use brigade::verdict::{Outcome, Reason, Verdict};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::batch::Published;
-use super::{After, Engine};
+use super::{After, Engine, Time, late};
 use crate::product::Products;
 use crate::protocol::claim::{self, Claimant, Claimed, Limits, Standing};
 use crate::protocol::shard::{Batch, Shard};
 use crate::protocol::way::Way;
-use crate::room::weight;
+use crate::room;
 
 /// A lease outlives its holder: the longest attempt of a request (60 s), and clocks that differ.
 const SLACK: Duration = Duration::from_secs(75);
 /// A message is hidden no longer than this for another's lease, so that a batch that ends early is seen soon.
 const LONGEST_WAIT: i64 = 300;
 
-/// No batch is claimed with less time to work on it: its inputs would wait for the lease in vain.
-const LEAST_TIME: Duration = Deadline::RESERVE.saturating_mul(2);
-
 /// Rows of small log objects take more than their text; what a batch needs in any case covers that.
 const LEAST_ROWS: u64 = 4 << 20;
+
+/// The figure of inputs that are set aside: the template's alarm looks at it.
+pub(super) const SET_ASIDE: &str = "set_aside";
 
 /// The end of each input, by name.
 pub(crate) type Ends = BTreeMap<String, Outcome>;
@@ -46,14 +47,26 @@ pub(crate) struct Pass<'a> {
     pub(crate) way: Way,
     pub(crate) products: &'a Products,
     pub(crate) after: After,
-    pub(crate) deadline: Deadline,
+    pub(crate) time: Time,
 }
 
 impl Pass<'_> {
     /// Publishes what is wanted and nobody has published. `seen` is the shard where it has just been read.
-    pub(crate) async fn run(&self, wanted: &BTreeMap<String, u64>, mut seen: Option<Seen<Shard>>) -> Ends {
+    ///
+    /// It ends with its time: what has an end by then keeps it, and the rest comes back.
+    pub(crate) async fn run(&self, wanted: &BTreeMap<String, u64>, seen: Option<Seen<Shard>>) -> Ends {
+        let mut ends = Ends::new();
+        if timeout_at(self.time.ends(), self.go_on(wanted, seen, &mut ends)).await.is_err() {
+            for name in wanted.keys() {
+                ends.entry(name.clone()).or_insert_with(|| late().into());
+            }
+        }
+        ends
+    }
+
+    async fn go_on(&self, wanted: &BTreeMap<String, u64>, mut seen: Option<Seen<Shard>>, ends: &mut Ends) {
         let owner = self.engine.documents.nonce();
-        let (mut ends, mut tried) = (Ends::new(), BTreeSet::new());
+        let mut tried = BTreeSet::new();
         loop {
             let left: BTreeMap<String, u64> = wanted
                 .iter()
@@ -61,14 +74,14 @@ impl Pass<'_> {
                 .map(|(name, bytes)| (name.clone(), *bytes))
                 .collect();
             if left.is_empty() {
-                return ends;
+                return;
             }
-            let needed = if tried.is_empty() { LEAST_TIME } else { self.engine.pace.estimate() };
-            if needed > self.deadline.left() {
+            if !self.time.is_enough_for(self.engine.pace.estimate()) {
                 return all(ends, left.keys(), &unstarted());
             }
             // Before the claim: a batch that waits for memory should not have a lease that runs.
-            let expected = self.limits.bytes.min(left.values().copied().fold(0, u64::saturating_add));
+            let bytes = self.limits.bytes.min(left.values().copied().fold(0, u64::saturating_add));
+            let expected = self.weight(bytes, seen.as_ref());
             let Some(mut room) = self.room(expected).await else { return all(ends, left.keys(), &unstarted()) };
             let claimed = self.claim(&owner, &left, &tried, seen.take()).await;
             match claimed {
@@ -79,14 +92,15 @@ impl Pass<'_> {
                 }
                 Ok((Claimed::Work(batch), at)) => {
                     tried.insert(batch.id.clone());
-                    let bytes = self.expected(&batch);
-                    if bytes > expected {
-                        // Another has begun it, or it is one large log object. Who holds nothing can wait for more.
+                    let weight = self.weight(self.expected(&batch), Some(&at));
+                    if weight > expected {
+                        // Another has begun it, or it is one large log object, or the document is large. Who holds nothing can
+                        // wait for more.
                         drop(room);
-                        let Some(more) = self.room(bytes).await else { return all(ends, left.keys(), &unstarted()) };
+                        let Some(more) = self.room(weight).await else { return all(ends, left.keys(), &unstarted()) };
                         room = more;
                     }
-                    seen = self.work(&batch, at, &left, &mut ends).await;
+                    seen = self.work(&batch, at, &left, ends, &room).await;
                     drop(room);
                 }
             }
@@ -98,10 +112,15 @@ impl Pass<'_> {
         if batch.bytes == 0 { self.limits.bytes } else { batch.bytes }
     }
 
-    /// The memory for a batch whose inputs have so many bytes, beside what other shards hold; `None`: no time is left to wait.
-    async fn room(&self, bytes: u64) -> Option<Held> {
-        let weight = weight(self.text(bytes));
-        tokio::time::timeout(self.deadline.left(), self.engine.batches.hold(weight)).await.ok()
+    /// What a batch takes whose inputs have so many bytes, and the shard's document beside it, where it is known.
+    fn weight(&self, bytes: u64, seen: Option<&Seen<Shard>>) -> u64 {
+        let names = seen.and_then(|seen| seen.value.as_ref()).map_or(0, Shard::names);
+        room::weight(self.text(bytes)).saturating_add(room::document(names))
+    }
+
+    /// That much memory, beside what other shards hold; `None`: no time is left to wait.
+    async fn room(&self, weight: u64) -> Option<Arc<Held>> {
+        timeout(self.time.left(), self.engine.batches.hold(weight)).await.ok().map(Arc::new)
     }
 
     fn text(&self, bytes: u64) -> u64 {
@@ -120,7 +139,7 @@ impl Pass<'_> {
         tried: &BTreeSet<String>,
         seen: Option<Seen<Shard>>,
     ) -> Result<(Claimed, Seen<Shard>), Verdict> {
-        let lease = self.deadline.left() + Deadline::RESERVE + SLACK;
+        let lease = self.time.left() + Deadline::RESERVE + SLACK;
         let claimant = Claimant { owner, lease, limits: self.limits, way: &self.way, tried };
         let step = |shard: Option<&Shard>, date| claim::claim(shard, (self.bucket, self.stem), wanted, &claimant, date);
         let updated = self.engine.documents.update(&self.document, seen, step).await.map_err(|error| error.verdict())?;
@@ -137,9 +156,10 @@ impl Pass<'_> {
         seen: Seen<Shard>,
         wanted: &BTreeMap<String, u64>,
         ends: &mut Ends,
+        room: &Arc<Held>,
     ) -> Option<Seen<Shard>> {
         let begun = Instant::now();
-        let published = self.publish(batch, seen).await;
+        let published = self.publish(batch, seen, room).await;
         self.engine.pace.learn(begun.elapsed());
         let mine = |name: &&String| wanted.contains_key(*name);
         match published {
@@ -163,7 +183,7 @@ impl Pass<'_> {
     }
 
     /// Nothing is left to be claimed: what is done is seen off once more, what others have comes back.
-    async fn rest(&self, mut ends: Ends, standings: BTreeMap<String, Standing>, seen: &Seen<Shard>) -> Ends {
+    async fn rest(&self, ends: &mut Ends, standings: BTreeMap<String, Standing>, seen: &Seen<Shard>) {
         let now = seen.date.unix_timestamp();
         let done: BTreeSet<String> =
             standings.iter().filter(|(_, standing)| **standing == Standing::Done).map(|(name, _)| name.clone()).collect();
@@ -181,7 +201,6 @@ impl Pass<'_> {
             };
             ends.insert(name, verdict.into());
         }
-        ends
     }
 
     pub(super) fn contended(&self) -> Verdict {
@@ -200,13 +219,15 @@ impl Published {
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
-        vec![
+        let mut figures = vec![
             ("logs", self.read.len() as u64),
             ("lines", self.made.lines),
             ("rejects", self.made.rejects),
             ("parts", self.made.outputs.len() as u64),
             ("bytes", self.written),
-        ]
+        ];
+        figures.extend((self.set_aside > 0).then_some((SET_ASIDE, self.set_aside)));
+        figures
     }
 }
 
@@ -214,7 +235,6 @@ fn unstarted() -> Verdict {
     Verdict::retry("unstarted", "no time left in this invocation")
 }
 
-fn all<'n>(mut ends: Ends, names: impl Iterator<Item = &'n String>, verdict: &Verdict) -> Ends {
+fn all<'n>(ends: &mut Ends, names: impl Iterator<Item = &'n String>, verdict: &Verdict) {
     ends.extend(names.map(|name| (name.clone(), verdict.clone().into())));
-    ends
 }

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use brigade::budget::Deadline;
 use brigade::ledger::Seen;
 use brigade::storage::{List, Location, StoreError, paging};
 use brigade::verdict::{Outcome, Verdict};
 use futures::TryStreamExt;
 
+use super::pass::SET_ASIDE;
 use super::windows::is_closed;
-use super::{After, Engine, Pass};
+use super::{After, Engine, Pass, Time};
 use crate::places::Places;
 use crate::product::Products;
 use crate::protocol::claim::Limits;
@@ -31,13 +31,13 @@ impl Engine {
         products: &Products,
         way: &Way,
         limits: Limits,
-        deadline: Deadline,
+        time: Time,
     ) -> Result<Outcome, Verdict> {
         let mut whole = Outcome::from(Verdict::Done);
         let waiting = self.collected(places).await.map_err(|error| Verdict::of_error(&error))?;
         let mut set_aside = 0;
         for (window, mut bundles) in waiting {
-            if deadline.left().is_zero() {
+            if time.left().is_zero() {
                 whole = whole.and(Verdict::retry("unstarted", "no time left for all closed windows").into());
                 break;
             }
@@ -71,14 +71,12 @@ impl Engine {
                 way: way.clone(),
                 products,
                 after: After::Delete,
-                deadline,
+                time,
             };
             whole = pass.run(&bundles, Some(seen)).await.into_values().fold(whole, Outcome::and);
         }
-        if set_aside > 0 {
-            whole.figures.push(("set_aside", set_aside));
-        }
-        Ok(whole)
+        // At each run, so that the figure stands as long as they lie there.
+        Ok(whole.and(Outcome { figures: vec![(SET_ASIDE, set_aside)], ..Verdict::Done.into() }))
     }
 
     async fn window(&self, places: &Places, window: &str) -> Result<(Location, Seen<Shard>), Verdict> {

@@ -1,9 +1,10 @@
 //! The processor's part of a batch: outputs are made of the inputs that have arrived, on another thread.
 //!
 //! A thread is held only while there is something to do, never while a request is waited for. One whose batch is given up
-//! ends by itself: it sends no request.
+//! ends by itself: it sends no request, and until then what it holds is accounted for.
 
 use std::mem;
+use std::sync::Arc;
 
 use brigade::budget::Held;
 use brigade::storage::Location;
@@ -18,18 +19,27 @@ const AHEAD: usize = 8;
 /// An input, and the memory that it holds until its work is done.
 type Arrived = (Location, Bytes, Held);
 
+/// What is made so far, and the memory that it holds wherever it is.
+struct Begun {
+    making: Box<dyn Making>,
+    /// What is wrong with inputs. From the first one on nothing is made any more: the others are looked at alone, so that one
+    /// round finds all of these.
+    wrong: Vec<Unmade>,
+    _room: Arc<Held>,
+}
+
 /// The outputs of one batch, being made.
 pub(super) struct Work {
     /// `None` while a thread has it.
-    making: Option<Box<dyn Making>>,
-    thread: Option<JoinHandle<Result<Box<dyn Making>, Unmade>>>,
+    begun: Option<Begun>,
+    thread: Option<JoinHandle<Result<Begun, Unmade>>>,
     waiting: Vec<Arrived>,
 }
 
 impl Work {
-    /// Begins without any.
-    pub(super) fn new(making: Box<dyn Making>) -> Self {
-        Self { making: Some(making), thread: None, waiting: Vec::new() }
+    /// Begins without any. `room` is the batch's memory.
+    pub(super) fn new(making: Box<dyn Making>, room: Arc<Held>) -> Self {
+        Self { begun: Some(Begun { making, wrong: Vec::new(), _room: room }), thread: None, waiting: Vec::new() }
     }
 
     /// An input has arrived.
@@ -53,7 +63,7 @@ impl Work {
         let Some(thread) = &mut self.thread else { return Ok(()) };
         let done = thread.await;
         self.thread = None;
-        self.making = Some(result(done)?);
+        self.begun = Some(result(done)?);
         self.go_on();
         Ok(())
     }
@@ -64,28 +74,80 @@ impl Work {
             self.step().await?;
         }
         // It is gone only where a step has failed before.
-        let making = self.making.ok_or(Unmade::Before)?;
-        result(spawn_blocking(move || making.finish()).await)
+        let begun = self.begun.ok_or(Unmade::Before)?;
+        result(spawn_blocking(move || begun.finish()).await)
     }
 
     fn go_on(&mut self) {
         if self.waiting.is_empty() {
             return;
         }
-        if let Some(making) = self.making.take() {
+        if let Some(begun) = self.begun.take() {
             let inputs = mem::take(&mut self.waiting);
-            self.thread = Some(spawn_blocking(move || add_all(making, inputs)));
+            self.thread = Some(spawn_blocking(move || begun.add_all(inputs)));
         }
     }
 }
 
-fn add_all(mut making: Box<dyn Making>, inputs: Vec<Arrived>) -> Result<Box<dyn Making>, Unmade> {
-    for (at, body, _held) in inputs {
-        making.add(&at, &body)?;
+impl Begun {
+    fn add_all(mut self, inputs: Vec<Arrived>) -> Result<Self, Unmade> {
+        for (at, body, _held) in inputs {
+            let added = if self.wrong.is_empty() { self.making.add(&at, &body) } else { self.making.check(&at, &body) };
+            match added {
+                Err(wrong @ (Unmade::Damaged(..) | Unmade::Newer(..))) => self.wrong.push(wrong),
+                added => added?,
+            }
+        }
+        Ok(self)
     }
-    Ok(making)
+
+    fn finish(self) -> Result<Made, Unmade> {
+        if self.wrong.is_empty() { self.making.finish() } else { Err(Unmade::Inputs(self.wrong)) }
+    }
 }
 
 fn result<T>(done: Result<Result<T, Unmade>, JoinError>) -> Result<T, Unmade> {
     done?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use brigade::budget::Memory;
+    use brigade::event::{BucketName, ObjectKey};
+
+    use super::*;
+
+    /// Says that it is at work, and goes on when it is told to.
+    struct Slow(Sender<()>, Receiver<()>);
+
+    impl Making for Slow {
+        fn add(&mut self, _: &Location, _: &[u8]) -> Result<(), Unmade> {
+            self.0.send(()).unwrap();
+            self.1.recv().unwrap();
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<Made, Unmade> {
+            Ok(Made::default())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_holds_its_memory_until_its_thread_has_ended() {
+        let ((tell, told), (go_on, wait)) = (channel(), channel());
+        let (inputs, batches) = (Memory::new(1024), Memory::new(1024));
+        let mut work = Work::new(Box::new(Slow(tell, wait)), Arc::new(batches.hold(1024).await));
+        let at = Location::new(BucketName::new("logs"), ObjectKey::new("a").unwrap());
+        work.add(at, Bytes::new(), inputs.hold(1024).await);
+        told.recv().unwrap();
+        drop(work);
+        for memory in [&inputs, &batches] {
+            assert!(futures::poll!(Box::pin(memory.hold(1024))).is_pending());
+        }
+        go_on.send(()).unwrap();
+        inputs.hold(1024).await;
+        batches.hold(1024).await;
+    }
 }

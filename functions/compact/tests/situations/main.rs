@@ -7,6 +7,9 @@
 )]
 
 mod damaged;
+mod forgetting;
+mod in_time;
 mod itself;
 mod stage;
 mod taken_over;
+mod windows;

@@ -43,9 +43,9 @@ impl Lines for Told {
 }
 
 impl Told {
-    /// How many lines have this reason.
-    pub(crate) fn count(&self, reason: &str) -> usize {
-        self.0.lock().unwrap().iter().filter(|line| line["reason"] == reason).count()
+    /// The lines that have this reason.
+    pub(crate) fn lines(&self, reason: &str) -> Vec<Value> {
+        self.0.lock().unwrap().iter().filter(|line| line["reason"] == reason).cloned().collect()
     }
 }
 
@@ -99,6 +99,16 @@ impl Stage {
         let work = tokio::spawn(async move { codes(&[on_schedule(&function).await]) });
         reached.notified().await;
         Held { work, release }
+    }
+
+    /// The function, for which each request that `at` describes takes so long.
+    pub(crate) fn slow(&self, variables: &[(&str, &str)], at: At, time: Duration) -> Compact {
+        let pause = move |point: &Point| match at(point) {
+            true => tokio::time::sleep(time).boxed(),
+            false => futures::future::ready(()).boxed(),
+        };
+        let store = FaultyStore::new(self.store.clone(), Faults::default(), 0).with_pause(Arc::new(pause));
+        self.function_on(Arc::new(store), variables, 1)
     }
 
     /// A store; what it notifies when that request comes; and what lets it through.
