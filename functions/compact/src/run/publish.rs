@@ -4,11 +4,12 @@
 //! document never forgets a bundle: a process that was thought dead could write it once more after it was deleted.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
 use brigade::ledger::Seen;
 use brigade::storage::{List, Location, StoreError, paging};
 use brigade::verdict::{Outcome, Verdict};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use super::pass::SET_ASIDE;
 use super::windows::is_closed;
@@ -20,7 +21,8 @@ use crate::protocol::shard::Shard;
 use crate::protocol::way::Way;
 use crate::room::TEXT_OF_BUNDLE;
 
-/// Bundles that are looked at in one run; those of later windows wait for the next.
+/// Bundles of a window that are looked at in one run. What waits for ever in one, since its ledger document is full, keeps none
+/// of another.
 const BUNDLES: usize = 50_000;
 
 impl Engine {
@@ -34,9 +36,9 @@ impl Engine {
         time: Time,
     ) -> Result<Outcome, Verdict> {
         let mut whole = Outcome::from(Verdict::Done);
-        let waiting = self.collected(places).await.map_err(|error| Verdict::of_error(&error))?;
+        let windows = self.windows(places).await.map_err(|error| Verdict::of_error(&error))?;
         let mut set_aside = 0;
-        for (window, mut bundles) in waiting {
+        for window in windows {
             if time.left().is_zero() {
                 whole = whole.and(Verdict::retry("unstarted", "no time left for all closed windows").into());
                 break;
@@ -52,6 +54,14 @@ impl Engine {
             if !is_closed(&window, seen.date) {
                 continue;
             }
+            let stem = places.collected_in(&window);
+            let mut bundles = match self.bundles(places, &stem).await {
+                Ok(bundles) => bundles,
+                Err(error) => {
+                    whole = whole.and(Verdict::of_error(&error).into());
+                    continue;
+                }
+            };
             if let Some(shard) = &seen.value {
                 let before = bundles.len();
                 bundles.retain(|name, _| !shard.set_aside.contains_key(name));
@@ -60,7 +70,6 @@ impl Engine {
             if bundles.is_empty() {
                 continue;
             }
-            let stem = places.collected_in(&window);
             let pass = Pass {
                 engine: self,
                 document,
@@ -85,22 +94,23 @@ impl Engine {
         Ok((document, seen))
     }
 
-    /// The sizes of all bundles by name, by window.
-    async fn collected(&self, places: &Places) -> Result<BTreeMap<String, BTreeMap<String, u64>>, StoreError> {
+    /// The windows of which something is collected, the oldest ones first: 1,000 at most.
+    async fn windows(&self, places: &Places) -> Result<Vec<String>, StoreError> {
         let prefix = places.collected();
-        let options = List { prefix: prefix.clone(), ..List::default() };
-        let mut entries = std::pin::pin!(paging::list_all(self.store.as_ref(), places.state_bucket(), options));
-        let mut found: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-        let mut count = 0;
+        let options = List { prefix: prefix.clone(), delimiter: Some("/".to_owned()), ..List::default() };
+        let listing = self.store.list(places.state_bucket(), options).await?;
+        let window = |folder: &String| Some(folder.strip_prefix(&prefix)?.strip_suffix('/')?.to_owned());
+        Ok(listing.common_prefixes.iter().filter_map(window).collect())
+    }
+
+    /// The sizes of a window's bundles, by name.
+    async fn bundles(&self, places: &Places, stem: &str) -> Result<BTreeMap<String, u64>, StoreError> {
+        let options = List { prefix: stem.to_owned(), ..List::default() };
+        let entries = paging::list_all(self.store.as_ref(), places.state_bucket(), options).take(BUNDLES);
+        let mut entries = pin!(entries);
+        let mut found = BTreeMap::new();
         while let Some(entry) = entries.try_next().await? {
-            let place = entry.key.as_str().strip_prefix(&prefix).and_then(|rest| rest.split_once('/'));
-            if let Some((window, name)) = place {
-                found.entry(window.to_owned()).or_default().insert(name.to_owned(), entry.size);
-            }
-            count += 1;
-            if count == BUNDLES {
-                break;
-            }
+            found.extend(entry.key.as_str().strip_prefix(stem).map(|name| (name.to_owned(), entry.size)));
         }
         Ok(found)
     }

@@ -121,3 +121,26 @@ async fn at_a_documents_bound_what_is_over_it_stays_collected() {
     assert_eq!(on_schedule(&stage.function(DAILY, 5)).await.verdict.name(), "done");
     assert_eq!(stage.lines().await, ["a", "b"]);
 }
+
+/// More than one run looks at, of a window whose document is full, and older than the other.
+#[tokio::test]
+async fn a_window_that_is_full_keeps_no_bundles_of_others() {
+    let stage = Stage::new();
+    let events = [stage.log(10, "A", &["a"]).await];
+    assert_eq!(codes(&handle(&stage.function(DAILY, 1), &events).await), ["done"]);
+    // Set aside, or over the bound: for the listing it is the same.
+    let names = (0..50_000).map(|n| format!("{n:032x}.zst"));
+    let mut set_aside = serde_json::Map::new();
+    for name in names {
+        put(&stage, &format!("compact/v1/_open/2026-11-20/{name}"), Bytes::new()).await;
+        set_aside.insert(name, "damaged".into());
+    }
+    let document =
+        json!({"v": 2, "nonce": "0", "bucket": "state", "stem": "compact/v1/_open/2026-11-20/", "set_aside": set_aside});
+    put(&stage, "compact/v1/windows/2026-11-20", document.to_string().into()).await;
+    stage.let_pass(TWO_DAYS_LATER);
+    let outcome = on_schedule(&stage.function(DAILY, 2)).await;
+    assert_eq!(outcome.verdict.name(), "done", "{outcome:?}");
+    assert!(outcome.figures.contains(&("set_aside", 50_000)), "{outcome:?}");
+    assert_eq!(stage.lines().await, ["a"]);
+}
