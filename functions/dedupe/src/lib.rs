@@ -241,13 +241,13 @@ impl States for Looks<'_> {
                 }
                 match self.object(event).await {
                     Ok(object) => Ok(standing(event, object.as_ref())),
-                    // Under a customer's key nobody here can ever tell: forward it.
-                    Err(error) if error.kind == ErrorKind::CustomerKey => Ok(Standing::Current),
+                    // Under a customer's key nobody here can ever tell: forward it, unless the ledger knows better.
+                    Err(error) if error.kind == ErrorKind::CustomerKey => Ok(Standing::Fits),
                     Err(error) => Err(error),
                 }
             }
-            // Tags and the like leave nothing behind by which an older one could be told: forward it.
-            _ => Ok(Standing::Current),
+            // Tags and the like leave nothing behind by which an older one could be told.
+            _ => Ok(Standing::Fits),
         }
     }
 }

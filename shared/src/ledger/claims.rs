@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::head::{Stage, TOO_MUCH};
-use super::past::{Past, Remembered};
-use super::plan::{self, Answer, Claiming, End, FoundOut, RULES, Rules, Terms, Wanted};
+use super::inquiry::{Inquiry, Question};
+use super::past::Past;
+use super::plan::{self, Against, Answer, Claiming, End, RULES, Rules, Terms, Wanted};
 use super::segment::{self, Name, Segment};
 use super::{Change, Documents, Head, Id, LedgerError, MAX_DEPTH, Mark, Replaced, Seen, Shard, Standing, Step};
 use crate::config::Place;
@@ -22,8 +23,8 @@ const MAX_ATTEMPTS: u32 = 16;
 /// Rounds of finding out in one claim: each new one is somebody else's write in between.
 const MAX_ROUNDS: u32 = 4;
 
-/// Looks at objects at once, in one shard.
-const LOOKS_AT_ONCE: usize = 16;
+/// Segments that are written at once: a backlog has changes of many hours.
+const SEALS_AT_ONCE: usize = 16;
 
 /// Looks at what a change left behind, when the ledger can't tell where it stands.
 #[async_trait]
@@ -147,7 +148,9 @@ impl Claims {
         let mut wanted: Vec<Wanted<'_>> =
             of.iter().filter_map(|index| changes.get(*index)).map(|change| Wanted { change, found_out: None }).collect();
         let mut seen: Seen<Head> = self.documents.read(&at).await?;
-        let (mut past, mut sealed, mut lost, mut rounds) = (Past::new(self, seen.date), BTreeSet::new(), 0, 0);
+        let keys: BTreeSet<Id> = wanted.iter().map(|wanted| wanted.change.key).collect();
+        let mut inquiry = Inquiry::new(Past::new(self, keys, seen.date));
+        let (mut sealed, mut lost, mut rounds) = (BTreeSet::new(), 0, 0);
         let mut failed = Failed::new();
         while lost < MAX_ATTEMPTS {
             if self.has_moved(shard, &seen).await? {
@@ -156,11 +159,18 @@ impl Claims {
             let mut head = seen.value.clone().unwrap_or_default();
             head.feel(wanted.len(), lost);
             let mut planned = plan::claim(self.rules, &head, &wanted, terms, seen.date.unix_timestamp());
-            let mut asked: Vec<usize> = positions(&planned.answers, |answer| matches!(answer, Answer::Ask(_)));
-            asked.retain(|position| !failed.contains_key(position));
+            let mut asked = questions(&planned.answers);
+            asked.retain(|(position, _)| !failed.contains_key(position));
             if !asked.is_empty() && rounds < MAX_ROUNDS {
                 rounds += 1;
-                failed.extend(self.find_out(&asked, of, &planned.answers, &mut wanted, &mut past, states).await);
+                let mut questions: Vec<Question<'_>> = asked
+                    .into_iter()
+                    .filter_map(|(position, against)| {
+                        Some(Question::new(position, *of.get(position)?, wanted.get(position)?.change, against))
+                    })
+                    .collect();
+                inquiry.find_out(&mut questions, &head, states).await;
+                failed.extend(take_answers(questions, &mut wanted));
                 continue;
             }
             let answers = std::mem::take(&mut planned.answers).into_iter().enumerate();
@@ -187,64 +197,18 @@ impl Claims {
         Ok(Some(vec![Ok(Answer::Contended); wanted.len()]))
     }
 
-    /// Answers what a plan asks, by the segments of the change's hour, then by the object's state. The errors are those of
-    /// single changes.
-    async fn find_out(
-        &self,
-        asked: &[usize],
-        of: &[usize],
-        answers: &[Answer],
-        wanted: &mut [Wanted<'_>],
-        past: &mut Past<'_>,
-        states: &dyn States,
-    ) -> Failed {
-        let (mut looks, mut failed) = (Vec::new(), Failed::new());
-        for position in asked {
-            let (Some(index), Some(Answer::Ask(against)), Some(wanted)) =
-                (of.get(*position), answers.get(*position), wanted.get_mut(*position))
-            else {
-                continue;
-            };
-            let remembered = match against {
-                None => past.of(wanted.change).await,
-                Some(_) => Ok(Default::default()),
-            };
-            let found = |standing, token| FoundOut { standing, against: *against, token };
-            match remembered {
-                Ok(Remembered { standing: Some(standing), token }) => wanted.found_out = Some(found(standing, token)),
-                Ok(Remembered { standing: None, token }) => looks.push((*position, *index, found(Standing::Current, token))),
-                Err(error) => drop(failed.insert(*position, error)),
-            }
-        }
-        let looks: Vec<_> = looks
-            .into_iter()
-            .map(|(position, index, found)| async move {
-                (position, states.standing(index).await.map(|standing| FoundOut { standing, ..found }))
-            })
-            .collect();
-        let looked: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
-        for (position, found) in looked {
-            match (found, wanted.get_mut(position)) {
-                (Ok(found), Some(wanted)) => wanted.found_out = Some(found),
-                (Err(error), _) => drop(failed.insert(position, LedgerError::Unseen(error))),
-                (Ok(_), None) => {}
-            }
-        }
-        failed
-    }
-
     /// Writes what is evicted into segments, but what this claim has sealed already in an attempt that was lost.
     async fn seal(&self, shard: &Shard, planned: &Claiming, sealed: &mut BTreeSet<(Id, u64, bool)>) -> Result<(), LedgerError> {
         let of = |mark: &Mark| (mark.key, mark.token, mark.open.is_some());
         let fresh: Vec<Mark> = planned.sealed.iter().filter(|mark| !sealed.contains(&of(mark))).cloned().collect();
         sealed.extend(fresh.iter().map(of));
-        let writes = segment::by_hour(fresh).into_iter().map(|(hour, marks)| async move {
+        let writes = segment::by_hour(fresh).into_iter().map(async |(hour, marks)| {
             let name = Name::of(&marks, shard, self.documents.nonce());
             let at = self.at(&format!("{}{}", self.segments_of(&hour), name.render()))?;
             // A name with a nonce is nobody else's.
             self.documents.create(&at, Segment { marks }).await.map(drop)
         });
-        join_all(writes).await.into_iter().collect()
+        stream::iter(writes).buffer_unordered(SEALS_AT_ONCE).try_collect().await
     }
 
     async fn complete_in(&self, shard: &Shard, of: &[usize], ends: &[End], owner: &str) -> Result<Moved<()>, LedgerError> {
@@ -335,8 +299,13 @@ impl Claims {
         self.at(&format!("{}heads/{}/{shard}.json", self.layout.place.prefix, self.layout.name))
     }
 
+    /// The prefix of all segments.
+    pub(super) fn segments(&self) -> String {
+        format!("{}segments/{}/", self.layout.place.prefix, self.layout.name)
+    }
+
     pub(super) fn segments_of(&self, hour: &str) -> String {
-        format!("{}segments/{}/{hour}/", self.layout.place.prefix, self.layout.name)
+        format!("{}{hour}/", self.segments())
     }
 
     pub(super) fn at(&self, key: &str) -> Result<Location, LedgerError> {
@@ -362,8 +331,27 @@ fn settled(answer: Answer, failed: Option<&LedgerError>) -> Result<Answer, Ledge
     }
 }
 
-fn positions<T>(of: &[T], is: impl Fn(&T) -> bool) -> Vec<usize> {
-    of.iter().enumerate().filter(|(_, item)| is(item)).map(|(at, _)| at).collect()
+/// Gives the changes what was found out about them; tells what could not be.
+fn take_answers(questions: Vec<Question<'_>>, wanted: &mut [Wanted<'_>]) -> Failed {
+    let mut failed = Failed::new();
+    for question in questions {
+        let position = question.position;
+        match (question.answer(), wanted.get_mut(position)) {
+            (Ok(found), Some(wanted)) => wanted.found_out = Some(found),
+            (Err(error), _) => drop(failed.insert(position, error)),
+            (Ok(_), None) => {}
+        }
+    }
+    failed
+}
+
+/// What is asked, by the place in the plan.
+fn questions(answers: &[Answer]) -> Vec<(usize, Against)> {
+    let asked = |(position, answer): (usize, &Answer)| match answer {
+        Answer::Ask(against) => Some((position, *against)),
+        _ => None,
+    };
+    answers.iter().enumerate().filter_map(asked).collect()
 }
 
 #[cfg(test)]

@@ -43,6 +43,9 @@ pub struct Head {
     /// The event time, in milliseconds since 1970, of the newest mark that was sealed. Later changes are all here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon: Option<i64>,
+    /// How often marks were sealed. As long as it stays the same, the head forgets nothing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seals: u64,
     /// What its updates have lost to others' writes lately.
     pub pressure: u32,
     /// Whole, or in two.
@@ -82,6 +85,7 @@ impl Head {
         free.sort_unstable();
         free.truncate(self.marks.len() - KEPT_MARKS);
         self.horizon = self.horizon.max(free.last().map(|(time, _)| *time));
+        self.seals = self.seals.saturating_add(u64::from(!free.is_empty()));
         free.iter().filter_map(|(_, key)| self.marks.remove(key)).collect()
     }
 
@@ -93,7 +97,7 @@ impl Head {
     /// One half of a head that is splitting: the keys whose bit at `place` is `bit`.
     pub(super) fn half(&self, place: usize, bit: bool) -> Self {
         let marks = self.marks.iter().filter(|(key, _)| key.bit(place) == bit).map(|(key, mark)| (*key, mark.clone()));
-        Self { token: self.token, horizon: self.horizon, marks: marks.collect(), ..Self::default() }
+        Self { token: self.token, horizon: self.horizon, seals: self.seals, marks: marks.collect(), ..Self::default() }
     }
 }
 
@@ -102,6 +106,11 @@ impl Mark {
     pub(super) fn is_held(&self, now: i64) -> bool {
         self.open.as_ref().is_some_and(|open| now <= open.until)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 fn list<S: Serializer>(marks: &BTreeMap<Id, Mark>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -156,9 +165,10 @@ mod tests {
         let mut full = head(done.chain(held).chain(given_back));
         let sealed = full.evict(50);
         assert_eq!((sealed.len(), full.marks.len()), (1_001, KEPT_MARKS));
-        assert_eq!(full.horizon, Some(1_000 + 999));
+        assert_eq!((full.horizon, full.seals), (Some(1_000 + 999), 1));
         assert_eq!(full.marks.values().filter(|mark| mark.open.is_some()).count(), 100);
         assert!(full.evict(50).is_empty());
+        assert_eq!(full.seals, 1);
     }
 
     #[test]

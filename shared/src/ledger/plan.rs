@@ -20,10 +20,44 @@ pub struct Wanted<'a> {
 pub struct FoundOut {
     /// Where the change stands.
     pub standing: Standing,
-    /// The number of the mark that lay there when it was asked. Another one since: the answer may be too old.
-    pub against: Option<u64>,
+    /// What lay there when it was asked.
+    pub against: Against,
     /// The number that the change was claimed with before, where a segment has it.
     pub token: Option<u64>,
+}
+
+impl FoundOut {
+    /// It is still true. What was found out in the light of another mark may not be; and where there is none, the head may
+    /// have forgotten one since.
+    fn holds(&self, head: &Head, mark: Option<&Mark>) -> bool {
+        match (self.against, mark) {
+            (Against::Mark(number), Some(mark)) => number == mark.token,
+            (Against::Nothing { seals, at }, None) => {
+                seals == head.seals
+                    || match self.standing {
+                        // Only what was made after the look can have passed it.
+                        Standing::Current => !head.is_beyond(Some(at)),
+                        Standing::Fits => false,
+                        Standing::Overtaken | Standing::Forwarded => true,
+                    }
+            }
+            (Against::Mark(_), None) | (Against::Nothing { .. }, Some(_)) => false,
+        }
+    }
+}
+
+/// What lay in a head for a key when something was to be found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// The mark with this number.
+    Mark(u64),
+    /// No mark.
+    Nothing {
+        /// How often the head had sealed marks.
+        seals: u64,
+        /// S3's date, in milliseconds since 1970.
+        at: i64,
+    },
 }
 
 /// What becomes of a change.
@@ -37,8 +71,8 @@ pub enum Answer {
     Superseded,
     /// Another holds the key, for so long at most.
     Wait(Duration),
-    /// Find out its standing to the mark with this number.
-    Ask(Option<u64>),
+    /// Find out its standing to what lies there.
+    Ask(Against),
     /// No room: the shard holds as many open claims as it can.
     Full,
     /// Others' writes always came first.
@@ -111,7 +145,10 @@ pub(super) fn claim(rules: Rules, head: &Head, wanted: &[Wanted<'_>], terms: Ter
                 Decision::Duplicate => return Answer::Duplicate,
                 Decision::Superseded => return Answer::Superseded,
                 Decision::Wait => return Answer::Wait(left(mark, now)),
-                Decision::Ask => return Answer::Ask(mark.map(|mark| mark.token)),
+                Decision::Ask => {
+                    let nothing = Against::Nothing { seals: next.seals, at: now.saturating_mul(1_000) };
+                    return Answer::Ask(mark.map_or(nothing, |mark| Against::Mark(mark.token)));
+                }
                 Decision::Claim | Decision::TakeOver if room == 0 => return Answer::Full,
                 Decision::TakeOver => mark.map(|mark| mark.token),
                 Decision::Claim => wanted.found_out.and_then(|found| found.token),
@@ -167,8 +204,7 @@ fn decide_one(rules: Rules, head: &Head, mark: Option<&Mark>, wanted: &Wanted<'_
         Some(_) => Lies::Held,
     };
     let relation = mark.map_or(Relation::Unknown, |mark| relation(change, mark));
-    // What was found out in the light of another mark may not hold against this one.
-    let found_out = wanted.found_out.filter(|found| found.against == mark.map(|mark| mark.token));
+    let found_out = wanted.found_out.filter(|found| found.holds(head, mark));
     (rules.decide)(lies, relation, found_out.map(|found| found.standing))
 }
 

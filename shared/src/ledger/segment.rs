@@ -48,14 +48,18 @@ impl Name {
         Some(Self { from, to, shard: Shard::parse(fields.next()?)?, nonce: fields.next()?.to_owned() })
     }
 
-    /// The segment may hold a change of this key and time, or one that passed it in the same moment.
-    pub(super) fn may_hold(&self, key: Id, time: i64) -> bool {
-        self.shard.holds(key) && self.from <= time.saturating_add(MOMENT_MS) && self.to >= time
+    /// The segment may hold a change of this key that was made between these times.
+    pub(super) fn may_hold(&self, key: Id, from: i64, to: i64) -> bool {
+        self.shard.holds(key) && self.from <= to && self.to >= from
     }
 }
 
-/// A change so soon after another is looked for together with it: the object's state, in whole seconds, can't part them.
-pub(super) const MOMENT_MS: i64 = 2_000;
+/// A change so soon after another is looked for together with it: the object's state, which tells whole seconds and is given
+/// two more, can't part them, and two servers of S3 may date changes of one key the wrong way round. For that reason one that
+/// seems to be so much earlier is, too.
+pub(super) const MOMENT_MS: i64 = 5_000;
+/// Segments lie in directories of this length.
+pub(super) const HOUR_MS: i64 = 3_600_000;
 
 /// The directory of the hour in which `time` (milliseconds since 1970) lies, such as `2026-11-28T02`. What is no time that
 /// S3 could have sent lies in the first hour of 1970.
@@ -83,19 +87,19 @@ mod tests {
         let name = Name::of(&[mark(1_800_000_009_000), mark(1_800_000_005_000)], &Shard::whole(), "aa".to_owned());
         assert_eq!(name.render(), "1800000005000-1800000009000-all-aa.json");
         assert_eq!(Name::parse(&name.render()), Some(name.clone()));
-        for (time, expected) in [
-            (1_800_000_002_999, false),
-            (1_800_000_003_000, true),
-            (1_800_000_005_000, true),
-            (1_800_000_009_000, true),
-            (1_800_000_009_001, false),
+        for (from, to, expected) in [
+            (1_800_000_000_000, 1_800_000_004_999, false),
+            (1_800_000_000_000, 1_800_000_005_000, true),
+            (1_800_000_006_000, 1_800_000_007_000, true),
+            (1_800_000_009_000, 1_800_000_010_000, true),
+            (1_800_000_009_001, 1_800_000_010_000, false),
         ] {
-            assert_eq!(name.may_hold(key, time), expected, "{time}");
+            assert_eq!(name.may_hold(key, from, to), expected, "{from} {to}");
         }
         let other_half = Shard::whole().half_of(key);
         let elsewhere =
             if other_half == Shard::whole().half(true) { Shard::whole().half(false) } else { Shard::whole().half(true) };
-        assert!(!Name { shard: elsewhere, ..name }.may_hold(key, 1_800_000_005_000));
+        assert!(!Name { shard: elsewhere, ..name }.may_hold(key, 0, i64::MAX));
         for bad in ["", "1-2-all.json", "x-2-all-n.json", "1-2-all-n", "1-2-9-n.json"] {
             assert_eq!(Name::parse(bad), None, "{bad}");
         }

@@ -12,17 +12,26 @@ const SLACK: Duration = Duration::seconds(2);
 /// Where the change of content that `event` tells of stands to the object as it is (`None`: gone).
 ///
 /// An object that was written after the event's time was overwritten, even with the same bytes. Where neither version nor
-/// etag fit, a newer change has been made, and S3 tells of each at least once: this one may go.
+/// etag fit, a newer change has been made, and S3 tells of each at least once: this one may go. That it fits proves it the
+/// newest only where an object has but one version, whose date tells when it was written: what is gone may have come back
+/// meanwhile and gone again, and a version is the current one again when what was above it went for good.
 pub fn standing(event: &ObjectEvent, object: Option<&ObjectMeta>) -> Standing {
-    let current = match object {
-        None => event.kind.is_removed(),
-        Some(_) if event.kind.is_removed() => removes_one_version(event),
-        Some(object) => match (version(event.version_id.as_deref()), version(object.version_id.as_deref())) {
-            (Some(told), Some(found)) => told == found,
-            _ => event.etag.as_ref() == Some(&object.etag) && !was_written_after(event, object),
-        },
-    };
-    if current { Standing::Current } else { Standing::Overtaken }
+    match object {
+        None if event.kind.is_removed() => Standing::Fits,
+        Some(_) if event.kind.is_removed() && removes_one_version(event) => Standing::Fits,
+        Some(object) if event.kind.is_created() => creation(event, object),
+        _ => Standing::Overtaken,
+    }
+}
+
+fn creation(event: &ObjectEvent, object: &ObjectMeta) -> Standing {
+    match (version(event.version_id.as_deref()), version(object.version_id.as_deref())) {
+        (Some(told), Some(found)) if told == found => Standing::Fits,
+        (Some(_), Some(_)) => Standing::Overtaken,
+        (None, None) if is_as_written(event, object) && !has_versions(event, object) => Standing::Current,
+        _ if is_as_written(event, object) => Standing::Fits,
+        _ => Standing::Overtaken,
+    }
 }
 
 /// A version, or a delete marker, went for good: whatever is current now, nothing can have overtaken that.
@@ -37,8 +46,15 @@ fn version(id: Option<&str>) -> Option<&str> {
     id.filter(|id| *id != "null")
 }
 
-fn was_written_after(event: &ObjectEvent, object: &ObjectMeta) -> bool {
-    event.time.is_some_and(|time| object.last_modified > time + SLACK)
+/// Its bytes are there, and were not written after the event.
+fn is_as_written(event: &ObjectEvent, object: &ObjectMeta) -> bool {
+    let is_later = event.time.is_some_and(|time| object.last_modified > time + SLACK);
+    event.etag.as_ref() == Some(&object.etag) && !is_later
+}
+
+/// The bucket keeps, or kept, more than one version of an object.
+fn has_versions(event: &ObjectEvent, object: &ObjectMeta) -> bool {
+    event.version_id.is_some() || object.version_id.is_some()
 }
 
 #[cfg(test)]
@@ -87,25 +103,26 @@ mod tests {
     fn the_state_tells_who_was_overtaken() {
         let (put, removed, expired) = ("ObjectCreated:Put", "ObjectRemoved:Delete", "LifecycleExpiration:Delete");
         let marker = "ObjectRemoved:DeleteMarkerCreated";
+        let (is, fits, not) = (Standing::Current, Standing::Fits, Standing::Overtaken);
         let rows = [
-            ("a put, and its bytes are there", event(put, None), Some(object("e1", None, 9)), true),
-            ("an upload that began long ago", event(put, None), Some(object("e1", None, -900)), true),
-            ("other bytes are there", event(put, None), Some(object("e2", None, 9)), false),
-            ("the same bytes, written later", event(put, None), Some(object("e1", None, 13)), false),
-            ("a put, and nothing is there", event(put, None), None, false),
-            ("its version is there", event(put, Some("v1")), Some(object("e1", Some("v1"), 13)), true),
-            ("the same bytes as another version", event(put, Some("v1")), Some(object("e1", Some("v2"), 9)), false),
-            ("the null version by its bytes", event(put, Some("null")), Some(object("e1", Some("null"), 9)), true),
-            ("a removal, and nothing is there", event(removed, None), None, true),
-            ("an expiry, and nothing is there", event(expired, None), None, true),
-            ("an older version went for good", event(expired, Some("v1")), Some(object("e1", Some("v2"), 9)), true),
-            ("a delete marker went", event(removed, Some("m1")), Some(object("e1", Some("v2"), 9)), true),
-            ("a delete marker was made, and it is back", event(marker, Some("m1")), Some(object("e1", Some("v2"), 9)), false),
-            ("the null version went, and it is back", event(removed, Some("null")), Some(object("e1", None, 9)), false),
-            ("a removal, and it is back", event(removed, None), Some(object("e1", None, 9)), false),
+            ("a put, and its bytes are there", event(put, None), Some(object("e1", None, 9)), is),
+            ("an upload that began long ago", event(put, None), Some(object("e1", None, -900)), is),
+            ("other bytes are there", event(put, None), Some(object("e2", None, 9)), not),
+            ("the same bytes, written later", event(put, None), Some(object("e1", None, 13)), not),
+            ("a put, and nothing is there", event(put, None), None, not),
+            ("its version is there", event(put, Some("v1")), Some(object("e1", Some("v1"), 13)), fits),
+            ("the same bytes as another version", event(put, Some("v1")), Some(object("e1", Some("v2"), 9)), not),
+            ("the null version by its bytes", event(put, Some("null")), Some(object("e1", Some("null"), 9)), fits),
+            ("a bucket that got versions since", event(put, None), Some(object("e1", Some("null"), 9)), fits),
+            ("a removal, and nothing is there", event(removed, None), None, fits),
+            ("an expiry, and nothing is there", event(expired, None), None, fits),
+            ("an older version went for good", event(expired, Some("v1")), Some(object("e1", Some("v2"), 9)), fits),
+            ("a delete marker went", event(removed, Some("m1")), Some(object("e1", Some("v2"), 9)), fits),
+            ("a delete marker was made, and it is back", event(marker, Some("m1")), Some(object("e1", Some("v2"), 9)), not),
+            ("the null version went, and it is back", event(removed, Some("null")), Some(object("e1", None, 9)), not),
+            ("a removal, and it is back", event(removed, None), Some(object("e1", None, 9)), not),
         ];
-        for (situation, event, object, current) in rows {
-            let expected = if current { Standing::Current } else { Standing::Overtaken };
+        for (situation, event, object, expected) in rows {
             assert_eq!(standing(&event, object.as_ref()), expected, "{situation}");
         }
     }

@@ -33,8 +33,10 @@ pub enum Relation {
 /// What was found out about a change elsewhere: in a sealed segment, or by a look at the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
-    /// The object is as this change left it.
+    /// The object is as this change left it, and nothing has changed it since.
     Current,
+    /// The object is as this change would have left it. Others may have come since, and gone again.
+    Fits,
     /// A newer change has passed it.
     Overtaken,
     /// It was forwarded.
@@ -71,7 +73,8 @@ pub enum Decision {
 /// | held | wait | wait | superseded | wait |
 /// | left | take over | claim | superseded | *ask* |
 ///
-/// *ask*, answered: current → claim; overtaken → superseded; forwarded → duplicate.
+/// *ask*, answered: current → claim; fits, and no segment knows better → claim; overtaken → superseded; forwarded →
+/// duplicate.
 ///
 /// The column "older" is what keeps the order: the claim itself raised the mark, and no older change gets past it, not even
 /// where the newer one's holder has died. The rows "mine" and "held" are what keeps two holders apart.
@@ -80,7 +83,7 @@ pub fn decide(lies: Lies, relation: Relation, found_out: Option<Standing>) -> De
         (Lies::Nothing, _) => Decision::Claim,
         (Lies::Forgotten, _) | (Lies::Done | Lies::Left, Relation::Unknown) => match found_out {
             None => Decision::Ask,
-            Some(Standing::Current) => Decision::Claim,
+            Some(Standing::Current | Standing::Fits) => Decision::Claim,
             Some(Standing::Overtaken) => Decision::Superseded,
             Some(Standing::Forwarded) => Decision::Duplicate,
         },
@@ -109,7 +112,12 @@ mod tests {
             (Lies::Held, [Wait, Wait, Superseded, Wait]),
             (Lies::Left, [TakeOver, Claim, Superseded, Ask]),
         ];
-        let answers = [(Standing::Current, Claim), (Standing::Overtaken, Superseded), (Standing::Forwarded, Duplicate)];
+        let answers = [
+            (Standing::Current, Claim),
+            (Standing::Fits, Claim),
+            (Standing::Overtaken, Superseded),
+            (Standing::Forwarded, Duplicate),
+        ];
         for (lies, row) in rows {
             for (relation, expected) in columns.into_iter().zip(row) {
                 assert_eq!(decide(lies, relation, None), expected, "{lies:?} {relation:?}");

@@ -40,6 +40,9 @@ pub fn simulate(scenario: &Scenario, sabotage: Option<Sabotage>) -> Report {
     runtime.expect("a runtime is built").block_on(run(scenario, sabotage))
 }
 
+/// A search says how far it is after so many seeds.
+const PROGRESS: u64 = 1_000;
+
 /// Runs each of these seeds.
 pub fn search(seeds: Range<u64>, scenario: impl Fn(u64) -> Scenario + Sync) -> Found {
     let begun = Instant::now();
@@ -51,7 +54,15 @@ pub fn search(seeds: Range<u64>, scenario: impl Fn(u64) -> Scenario + Sync) -> F
             if seed >= seeds.end {
                 return found;
             }
-            found.add(Found::of(simulate(&scenario(seed), None)));
+            let report = simulate(&scenario(seed), None);
+            if !report.divergences.is_empty() {
+                eprintln!("seed {seed} is wrong: {}", report.divergences.join("; "));
+            }
+            found.add(Found::of(report));
+            let done = seed - seeds.start;
+            if done > 0 && done.is_multiple_of(PROGRESS) {
+                eprintln!("{done} of {} seeds, {} s", seeds.end - seeds.start, begun.elapsed().as_secs());
+            }
         }
     };
     let mut found = Found::default();

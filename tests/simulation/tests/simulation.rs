@@ -230,6 +230,18 @@ sabotages! { dedupe: DEDUPE of Dedupe;
     an_older_change_that_takes_over_is_caught: Dedupe(Forwarding::OlderTakesOver) by ["order"],
     claims_by_identity_are_caught: Dedupe(Forwarding::ByIdentity) by ["order"],
     a_lease_that_is_too_short_is_caught: Dedupe(Forwarding::LeaseTooShort) by ["order"],
+    not_looking_for_what_a_head_has_forgotten_is_caught: Dedupe(Forwarding::NoSegments) by ["order", "same id"] from 380,
+}
+
+/// The object was gone, as a removal of long ago had left it, and the head and the hour of that removal had forgotten the key:
+/// it was taken for the newest, and forwarded after what had passed it. In the last one a put was overwritten with the same bytes
+/// two seconds later.
+#[test]
+fn a_removal_that_is_told_again_when_the_head_has_forgotten_it_passes_nothing() {
+    for seed in [387, 442, 44_853] {
+        let report = simulate(&Scenario::of_seed(seed, Company::Dedupe), None);
+        assert!(report.divergences.is_empty(), "{}", report.explain());
+    }
 }
 
 /// The number on a claim is the second line: with it the newest change is forwarded even where leases don't hold.

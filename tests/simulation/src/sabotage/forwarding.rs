@@ -77,6 +77,11 @@ impl Lies {
         if lies && self.is_ahead { AHEAD } else { Duration::ZERO }
     }
 
+    /// Segments are not there.
+    pub(crate) fn hides(&self, prefix: &str) -> bool {
+        self.forwarding == Some(Forwarding::NoSegments) && prefix.contains("/segments/")
+    }
+
     /// A head as the invocation is shown it.
     pub(crate) fn told(&self, bytes: Bytes, now: Option<OffsetDateTime>, invocation: &str) -> Bytes {
         let edit = |document: &mut Document| match self.forwarding {

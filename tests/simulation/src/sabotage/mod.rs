@@ -76,7 +76,10 @@ pub enum Forwarding {
     ByIdentity,
     /// A lease is a minute too short: every other invocation's clock is so far ahead.
     LeaseTooShort,
-    /// The same, and only that the newest change is forwarded is asked: what [`Forwarding::NoToken`] is compared with.
+    /// What a head has forgotten is not looked for in sealed segments.
+    NoSegments,
+    /// The same as [`Forwarding::LeaseTooShort`], and only that the newest change is forwarded is asked: what
+    /// [`Forwarding::NoToken`] is compared with.
     Outlived,
 }
 
@@ -134,12 +137,13 @@ impl Sabotage {
     ];
 
     /// All of dedupe's.
-    pub const DEDUPE: [Self; 5] = [
+    pub const DEDUPE: [Self; 6] = [
         Self::Dedupe(Forwarding::NoNonce),
         Self::Dedupe(Forwarding::NoToken),
         Self::Dedupe(Forwarding::OlderTakesOver),
         Self::Dedupe(Forwarding::ByIdentity),
         Self::Dedupe(Forwarding::LeaseTooShort),
+        Self::Dedupe(Forwarding::NoSegments),
     ];
 
     /// All of compact's.

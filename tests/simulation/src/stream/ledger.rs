@@ -92,7 +92,10 @@ impl Store for LedgerStore {
     }
 
     async fn list(&self, bucket: &BucketName, options: List) -> Result<Listing> {
-        self.noted(self.inner.list(bucket, options).await)
+        let hides = self.lies.hides(&options.prefix);
+        let mut page = self.noted(self.inner.list(bucket, options).await)?;
+        page.objects.retain(|_| !hides);
+        Ok(page)
     }
 
     async fn copy(&self, to: &Location, copy: Copy) -> Result<Put> {

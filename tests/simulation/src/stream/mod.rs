@@ -242,8 +242,6 @@ fn asked(ground: &Ground) -> Option<&'static [&'static str]> {
     match ground.sabotage {
         // Where leases don't hold, the order doesn't either.
         Some(Sabotage::Dedupe(Forwarding::NoToken | Forwarding::Outlived)) => Some(&["newest"]),
-        // Nor can an old removal be told from the newest one, where the object is gone and the head has forgotten both.
-        _ if ground.scenario.stream.crowd > 0.0 => Some(&["newest", "limits", "message", "own claim", "parked"]),
         _ => None,
     }
 }
