@@ -234,8 +234,8 @@ sabotages! { dedupe: DEDUPE of Dedupe;
 }
 
 /// The object was gone, as a removal of long ago had left it, and the head and the hour of that removal had forgotten the key:
-/// it was taken for the newest, and forwarded after what had passed it. In the last one a put was overwritten with the same bytes
-/// two seconds later.
+/// it was taken for the newest, and forwarded after what had passed it. In the last one a put was overwritten with the same
+/// bytes two seconds later.
 #[test]
 fn a_removal_that_is_told_again_when_the_head_has_forgotten_it_passes_nothing() {
     for seed in [387, 442, 44_853] {
