@@ -54,9 +54,10 @@ impl Name {
     }
 }
 
-/// A change so soon after another is looked for together with it: the object's state, in whole seconds, can't part them. So
-/// is one that seems to be so much earlier: two servers of S3 may date changes of one key the wrong way round.
-pub(super) const MOMENT_MS: i64 = 2_000;
+/// A change so soon after another is looked for together with it: the object's state, which tells whole seconds and is given
+/// two more, can't part them, and two servers of S3 may date changes of one key the wrong way round. For that reason one that
+/// seems to be so much earlier is, too.
+pub(super) const MOMENT_MS: i64 = 5_000;
 /// Segments lie in directories of this length.
 pub(super) const HOUR_MS: i64 = 3_600_000;
 
