@@ -23,6 +23,10 @@ const MAX_ATTEMPTS: u32 = 16;
 /// Rounds of finding out in one claim: each new one is somebody else's write in between.
 const MAX_ROUNDS: u32 = 4;
 
+/// Segments that one question of a claim may read: 80 MB, of all shards together.
+const MAX_READ: usize = 1_024;
+/// And of one shard in any case.
+const LEAST_READ: usize = 64;
 /// Segments that are written at once: a backlog has changes of many hours.
 const SEALS_AT_ONCE: usize = 16;
 
@@ -91,7 +95,9 @@ impl Claims {
         // A claim that meets a split goes on in a half, which may be split again.
         for _ in 0..=MAX_DEPTH {
             let groups = self.group(&open, |index| changes.get(*index).map(|change| change.key));
-            let results = join_all(groups.iter().map(|(shard, of)| self.claim_in(shard, of, changes, states, terms))).await;
+            let reads = (MAX_READ / groups.len().max(1)).max(LEAST_READ);
+            let claims = groups.iter().map(|(shard, of)| self.claim_in((shard, reads), of, changes, states, terms));
+            let results = join_all(claims).await;
             open.clear();
             for ((_, of), result) in groups.iter().zip(results) {
                 match result {
@@ -138,7 +144,7 @@ impl Claims {
 
     async fn claim_in(
         &self,
-        shard: &Shard,
+        (shard, reads): (&Shard, usize),
         of: &[usize],
         changes: &[&Change],
         states: &dyn States,
@@ -149,7 +155,7 @@ impl Claims {
             of.iter().filter_map(|index| changes.get(*index)).map(|change| Wanted { change, found_out: None }).collect();
         let mut seen: Seen<Head> = self.documents.read(&at).await?;
         let keys: BTreeSet<Id> = wanted.iter().map(|wanted| wanted.change.key).collect();
-        let mut inquiry = Inquiry::new(Past::new(self, keys, seen.date));
+        let mut inquiry = Inquiry::new(Past::new(self, keys, seen.date, reads));
         let (mut sealed, mut lost, mut rounds) = (BTreeSet::new(), 0, 0);
         let mut failed = Failed::new();
         while lost < MAX_ATTEMPTS {

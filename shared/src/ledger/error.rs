@@ -40,6 +40,12 @@ pub enum LedgerError {
         /// The bound.
         limit: u64,
     },
+    /// A change may be in more segments than one claim reads. Others of its batch go on.
+    #[error("{place}: not read, for there are more segments of that time than one claim may read")]
+    Unread {
+        /// The newest of those that were left.
+        place: String,
+    },
     /// Others' writes always came first.
     #[error("{place}: others' writes always came first")]
     Contended {
@@ -70,6 +76,7 @@ impl LedgerError {
             Self::Damaged { .. } => "ledger-damaged",
             Self::Newer { .. } => "ledger-newer",
             Self::TooLarge { .. } => "ledger-full",
+            Self::Unread { .. } => "ledger-behind",
             Self::Contended { .. } => "contended",
             Self::Undated { .. } => "ledger-undated",
         };

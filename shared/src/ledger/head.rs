@@ -17,6 +17,15 @@ const SKEW_MS: i64 = 2_000;
 /// and what is older than the head must be looked for elsewhere.
 const SHORT_MS: i64 = 60_000;
 
+/// What a head had forgotten at some time. As long as it is the same, it has forgotten nothing more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// How often it had sealed marks.
+    pub seals: u64,
+    /// How far that reached.
+    pub horizon: Option<i64>,
+}
+
 /// A shard splits when its updates have lost this much to others' writes; see [`Head::feel`].
 pub(super) const TOO_MUCH: u32 = 64;
 /// A split keeps keys of a larger update no further apart: the update then needs both halves.
@@ -43,7 +52,7 @@ pub struct Head {
     /// The event time, in milliseconds since 1970, of the newest mark that was sealed. Later changes are all here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon: Option<i64>,
-    /// How often marks were sealed. As long as it stays the same, the head forgets nothing.
+    /// How often marks were sealed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub seals: u64,
     /// What its updates have lost to others' writes lately.
@@ -63,6 +72,11 @@ impl Head {
     /// The head may have forgotten changes of this time.
     pub(super) fn is_beyond(&self, time: Option<i64>) -> bool {
         self.horizon.is_some_and(|horizon| time.is_none_or(|time| time <= horizon.saturating_add(SKEW_MS)))
+    }
+
+    /// What it has forgotten.
+    pub(super) fn forgotten(&self) -> Forgotten {
+        Forgotten { seals: self.seals, horizon: self.horizon }
     }
 
     /// Notes how an update of `keys` fared. The pressure fades by an eighth with each update, and grows by eight with each

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
 
-use super::past::{Past, Reach, Remembered};
+use super::head::Forgotten;
+use super::past::{Past, Remembered};
 use super::plan::{Against, FoundOut};
 use super::{Change, Head, LedgerError, Standing, States};
 
@@ -39,10 +40,10 @@ impl<'a> Question<'a> {
         self.known.as_ref().ok().map(|known| known.standing)
     }
 
-    /// The head's seals and date, where it has forgotten: there alone segments can tell.
-    fn nothing_lay_there(&self) -> Option<(u64, i64)> {
+    /// What the head had forgotten, and S3's date, where nothing lay there: there alone segments can tell.
+    fn nothing_lay_there(&self) -> Option<(Forgotten, i64)> {
         match self.against {
-            Against::Nothing { seals, at } => Some((seals, at)),
+            Against::Nothing { forgotten, at } => Some((forgotten, at)),
             Against::Mark(_) => None,
         }
     }
@@ -58,12 +59,12 @@ impl<'a> Question<'a> {
     }
 }
 
-/// What a look has told.
+/// What a look has told about a change of which the head has no mark.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     standing: Standing,
-    /// How often the head had sealed marks before it.
-    seals: u64,
+    /// What the head had forgotten before it.
+    forgotten: Forgotten,
     /// S3's date before it, in milliseconds since 1970.
     at: i64,
 }
@@ -71,66 +72,69 @@ struct Look {
 /// What one claim of a shard has found out so far.
 pub(super) struct Inquiry<'a> {
     past: Past<'a>,
-    /// How often the head had sealed marks when the segments were listed.
-    seals: u64,
-    /// By place in the plan. An object is looked at once: what has passed the change since can only be in segments.
+    /// What the head had forgotten when segments were listed.
+    forgotten: Forgotten,
+    /// By place in the plan. Such an object is looked at once: what has passed the change since can only be in segments.
     looks: BTreeMap<usize, Look>,
 }
 
 impl<'a> Inquiry<'a> {
     pub(super) fn new(past: Past<'a>) -> Self {
-        Self { past, seals: 0, looks: BTreeMap::new() }
+        Self { past, forgotten: Forgotten::default(), looks: BTreeMap::new() }
     }
 
     /// Finds out what `head` does not tell.
     pub(super) async fn find_out(&mut self, questions: &mut [Question<'_>], head: &Head, states: &dyn States) {
-        if self.seals != head.seals {
+        if self.forgotten != head.forgotten() {
             // What it has forgotten since lies in segments that were not there.
             self.past.list_again();
-            self.seals = head.seals;
+            self.forgotten = head.forgotten();
         }
-        self.remember(questions, |asked, _| asked.nothing_lay_there().map(|_| Reach::Moment)).await;
-        let unknown = |asked: &&mut Question<'_>| asked.standing() == Some(None) && !self.looks.contains_key(&asked.position);
-        look(questions.iter_mut().filter(unknown).collect(), states).await;
+        let past: Vec<_> = questions.iter_mut().filter(|asked| asked.nothing_lay_there().is_some()).collect();
+        let changes: Vec<&Change> = past.iter().map(|asked| asked.change).collect();
+        let remembered = self.past.at(&changes).await;
+        std::iter::zip(past, remembered).for_each(|(asked, remembered)| asked.learn(remembered));
+        look(questions.iter_mut().filter(|asked| self.is_to_be_looked_at(asked)).collect(), states).await;
         for asked in questions.iter_mut() {
             self.note(asked);
         }
         // Without a horizon nothing was forgotten; what came after it is in the head.
         let Some(horizon) = head.horizon else { return };
-        self.remember(questions, |asked, looks| reach(asked, looks.get(&asked.position)?, horizon)).await;
+        let sought = questions.iter_mut().filter_map(|asked| Some((self.since(asked)?, asked)));
+        let (since, sought): (Vec<i64>, Vec<&mut Question<'_>>) = sought.unzip();
+        let changes: Vec<(&Change, i64)> = std::iter::zip(&sought, since).map(|(asked, since)| (asked.change, since)).collect();
+        let remembered = self.past.since(&changes, horizon).await;
+        std::iter::zip(sought, remembered).for_each(|(asked, remembered)| asked.learn(remembered));
     }
 
-    async fn remember(
-        &mut self,
-        questions: &mut [Question<'_>],
-        reach: impl Fn(&Question<'_>, &BTreeMap<usize, Look>) -> Option<Reach>,
-    ) {
-        let sought = questions.iter_mut().filter_map(|asked| Some((reach(asked, &self.looks)?, asked)));
-        let (reaches, sought): (Vec<Reach>, Vec<&mut Question<'_>>) = sought.unzip();
-        let changes: Vec<(&Change, Reach)> = std::iter::zip(&sought, reaches).map(|(asked, r)| (asked.change, r)).collect();
-        let remembered = self.past.of(&changes).await;
-        std::iter::zip(sought, remembered).for_each(|(asked, remembered)| asked.learn(remembered));
+    fn is_to_be_looked_at(&self, asked: &Question<'_>) -> bool {
+        let is_kept = asked.nothing_lay_there().is_some() && self.looks.contains_key(&asked.position);
+        asked.standing() == Some(None) && !is_kept
     }
 
     /// Keeps what a look has told, or tells it again.
     fn note(&mut self, asked: &mut Question<'_>) {
-        let Some((seals, at)) = asked.nothing_lay_there() else { return };
-        match (asked.standing(), self.looks.get(&asked.position)) {
-            (Some(None), Some(look)) => asked.learn(Ok(Remembered::of(look.standing))),
-            (Some(Some(standing)), None) => drop(self.looks.insert(asked.position, Look { standing, seals, at })),
+        let (Some((forgotten, at)), Some(standing)) = (asked.nothing_lay_there(), asked.standing()) else { return };
+        match (standing, self.looks.get(&asked.position)) {
+            (None, Some(look)) => {
+                asked.learn(Ok(Remembered::of(look.standing)));
+                // It is as old as the look.
+                asked.against = Against::Nothing { forgotten, at: look.at };
+            }
+            (Some(standing), None) => drop(self.looks.insert(asked.position, Look { standing, forgotten, at })),
             _ => {}
         }
     }
-}
 
-/// How far a look must be followed up.
-fn reach(asked: &Question<'_>, look: &Look, horizon: i64) -> Option<Reach> {
-    let (seals, _) = asked.nothing_lay_there()?;
-    match asked.standing()?? {
-        Standing::Fits => Some(Reach::Since(i64::MIN, horizon)),
-        // Only what was made after the look can have passed it.
-        Standing::Current if look.seals != seals => Some(Reach::Since(look.at, horizon)),
-        _ => None,
+    /// From when on a look must be followed up.
+    fn since(&self, asked: &Question<'_>) -> Option<i64> {
+        let ((forgotten, _), look) = (asked.nothing_lay_there()?, self.looks.get(&asked.position)?);
+        match asked.standing()?? {
+            Standing::Fits => asked.change.time,
+            // Only what was made after the look can have passed it.
+            Standing::Current if look.forgotten != forgotten => Some(look.at),
+            _ => None,
+        }
     }
 }
 

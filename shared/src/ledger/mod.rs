@@ -58,7 +58,7 @@ pub use change::Change;
 pub use claims::{Claims, Layout, States};
 pub use document::{Documents, MAX_DOCUMENT_BYTES, Replaced, Seen, Step, Stored, Updated};
 pub use error::LedgerError;
-pub use head::{Head, MAX_MARKS, Stage};
+pub use head::{Forgotten, Head, MAX_MARKS, Stage};
 pub use id::{Digest, Id};
 pub use mark::{Mark, Open};
 pub use order::Order;

@@ -7,25 +7,19 @@ use time::OffsetDateTime;
 
 use super::claims::Claims;
 use super::plan::relation;
-use super::segment::{HOUR_MS, MOMENT_MS, Name, Segment, hour};
+use super::segment::{DAY_MS, HOUR_MS, MOMENT_MS, Name, Segment, day, hour};
 use super::transition::Relation;
-use super::{Change, Id, LedgerError, Mark, Seen, Standing};
+use super::{Change, Id, LedgerError, Mark, Seen, Shard, Standing};
 use crate::storage::List;
 
-/// Pages that are listed in one claim of a shard: the names of 32,000 segments.
-const MAX_PAGES: usize = 32;
-/// Segments that are read in one claim of a shard: some 80 MB, in two or three seconds.
-const MAX_READ: usize = 1_024;
+/// Pages of one hour's listing: 10,000 segments, which is what 2,700 changes a second make.
+const PAGES_OF_HOUR: usize = 10;
+/// Pages that one walk through all that came since lists.
+const PAGES_OF_WALK: usize = 64;
+/// Segments that are read at once.
 const READS_AT_ONCE: usize = 16;
-
-/// How far after a change's time to look.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Reach {
-    /// A moment: the change itself, and what came at once after it.
-    Moment,
-    /// All that came after it and after the first time, up to the second; in milliseconds since 1970.
-    Since(i64, i64),
-}
+/// Listings at once.
+const LISTS_AT_ONCE: usize = 16;
 
 /// What is remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,141 +30,236 @@ pub(super) struct Remembered {
     pub(super) token: Option<u64>,
 }
 
+type Names = Result<Vec<Name>, LedgerError>;
+
 /// The segments, as far as this claim has looked. What failed once is not asked again: the changes that needed it come back.
-/// Beyond the bounds nothing is remembered.
 pub(super) struct Past<'a> {
     claims: &'a Claims,
     /// What the claim is about. Of what is read, the marks of these keys are kept.
     keys: BTreeSet<Id>,
     now: i64,
-    pages: usize,
-    /// By hour.
-    listed: BTreeMap<String, Result<Vec<Name>, LedgerError>>,
-    read: BTreeMap<String, Result<Vec<Mark>, LedgerError>>,
+    /// Segments that one question may read.
+    most: usize,
+    listed: BTreeMap<String, Names>,
+    read: BTreeSet<String>,
+    marks: BTreeMap<Id, Vec<Mark>>,
+    failed: Vec<(Name, LedgerError)>,
 }
 
 impl<'a> Past<'a> {
-    pub(super) fn new(claims: &'a Claims, keys: BTreeSet<Id>, now: OffsetDateTime) -> Self {
+    /// What `claims` has sealed, for a claim of these keys that may read so many segments for one question.
+    pub(super) fn new(claims: &'a Claims, keys: BTreeSet<Id>, now: OffsetDateTime, most: usize) -> Self {
         let now = i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
-        Self { claims, keys, now, pages: 0, listed: BTreeMap::new(), read: BTreeMap::new() }
+        let (listed, read, marks) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { claims, keys, now, most, listed, read, marks, failed: Vec::new() }
     }
 
     /// There may be more segments than before. What has been read is read: segments never change.
     pub(super) fn list_again(&mut self) {
         self.listed.clear();
-        self.pages = 0;
     }
 
-    /// Looks for changes, and for what has passed them, in the segments of their times: an answer for each, in order.
-    pub(super) async fn of(&mut self, sought: &[(&Change, Reach)]) -> Vec<Result<Remembered, LedgerError>> {
-        let spans: Vec<Option<(i64, i64)>> = sought.iter().map(|(change, reach)| self.span(change, *reach)).collect();
-        // The newest first: where a bound is met, those that many others wait with have been looked for.
-        let hours = |(from, to): (i64, i64)| (from.div_euclid(HOUR_MS), to.div_euclid(HOUR_MS));
-        let by_age: BTreeSet<(i64, i64)> = spans.iter().copied().flatten().map(hours).collect();
-        for (first, last) in by_age.into_iter().rev() {
-            self.list(first, last).await;
-        }
-        let needed: BTreeSet<String> = std::iter::zip(sought, &spans)
-            .filter_map(|((change, _), span)| span.map(|span| self.segments(change.key, span)))
-            .flat_map(Result::unwrap_or_default)
+    /// Looks for changes, and for what came at once after them: an answer for each, in order. One for which more segments
+    /// would have to be read than may be comes back.
+    pub(super) async fn at(&mut self, changes: &[&Change]) -> Vec<Result<Remembered, LedgerError>> {
+        let spans: Vec<_> =
+            changes.iter().map(|change| self.span(change.time?, change.time?.saturating_add(MOMENT_MS))).collect();
+        let hours: BTreeSet<String> = spans.iter().flatten().flat_map(|(from, to)| [hour(*from), hour(*to)]).collect();
+        self.list_hours(hours.clone()).await;
+        let mut sought: Vec<(i64, i64, Id)> = std::iter::zip(changes, &spans)
+            .filter_map(|(change, span)| span.map(|(from, to)| (from, to, change.key)))
             .collect();
-        self.read_all(needed).await;
-        std::iter::zip(sought, spans).map(|((change, _), span)| self.remembered(change, span)).collect()
-    }
-
-    /// The times at which it, or what passed it, may have been sealed, as far as segments are kept.
-    fn span(&self, change: &Change, reach: Reach) -> Option<(i64, i64)> {
-        let time = change.time?;
-        let kept = i64::try_from(self.claims.layout.retention.as_millis()).unwrap_or(i64::MAX);
-        let (from, until) = match reach {
-            Reach::Moment => (time, time.saturating_add(MOMENT_MS)),
-            Reach::Since(from, until) => (from.max(time), until),
+        sought.sort_unstable();
+        let listed = hours.iter().filter_map(|hour| Some((hour, self.listed.get(hour)?.as_ref().ok()?)));
+        let names = listed.flat_map(|(hour, names)| names.iter().map(move |name| (hour, name)));
+        let wanted = names.filter(|(_, name)| is_sought(&sought, name)).map(|(hour, name)| self.place(hour, name)).collect();
+        let left = self.read_all(wanted, self.most).await;
+        let answer = |(change, span): (&&Change, &Option<(i64, i64)>)| match span {
+            Some(span) => self.remembered(change, *span, &left),
+            None => Ok(Remembered::default()),
         };
-        // No event is of the future.
-        let until = until.min(self.now.saturating_add(HOUR_MS));
-        let from = from.saturating_sub(MOMENT_MS).max(self.now.saturating_sub(kept));
-        (from <= until).then_some((from, until))
+        std::iter::zip(changes, &spans).map(answer).collect()
     }
 
-    /// Lists what has not been listed of these hours, counted since 1970.
-    async fn list(&mut self, first: i64, last: i64) {
-        let hours = (first..=last).map(|index| hour(index.saturating_mul(HOUR_MS)));
-        let missing: Vec<String> = hours.filter(|hour| !self.listed.contains_key(hour)).collect();
-        let (Some(first), Some(last)) = (missing.first(), missing.last()) else { return };
-        if let Err(error) = self.list_hours(&missing, first, last).await {
-            self.listed.extend(missing.into_iter().map(|hour| (hour, Err(error.clone()))));
+    /// Looks for what has passed changes since the times beside them, in all that was sealed from `horizon` backwards: an answer
+    /// for each, in order. Beyond the bounds nothing is remembered.
+    pub(super) async fn since(&mut self, changes: &[(&Change, i64)], horizon: i64) -> Vec<Result<Remembered, LedgerError>> {
+        let spans: Vec<_> = changes.iter().map(|(_, since)| self.span(*since, horizon)).collect();
+        let first = spans.iter().flatten().map(|(from, _)| *from).min();
+        let last = spans.iter().flatten().map(|(_, to)| *to).max();
+        if let (Some(first), Some(last)) = (first, last) {
+            self.walk(changes, first, last).await;
         }
+        let answer = |((change, _), span): (&(&Change, i64), &Option<(i64, i64)>)| match span {
+            Some(span) => self.remembered(change, *span, &[]),
+            None => Ok(Remembered::default()),
+        };
+        std::iter::zip(changes, &spans).map(answer).collect()
     }
 
-    async fn list_hours(&mut self, missing: &[String], first: &str, last: &str) -> Result<(), LedgerError> {
-        let (all, bucket) = (self.claims.segments(), self.claims.layout.place.bucket.clone());
-        let mut found: BTreeMap<&str, Vec<Name>> = missing.iter().map(|hour| (hour.as_str(), Vec::new())).collect();
-        let (mut start_after, mut continuation) = (Some(self.claims.segments_of(first)), None);
-        while self.pages < MAX_PAGES {
-            self.pages += 1;
-            let list = List { prefix: all.clone(), start_after: start_after.take(), continuation, ..List::default() };
-            let page = self.claims.documents.store().list(&bucket, list).await?;
-            let of_page = page.objects.iter().filter_map(|object| object.key.as_str().strip_prefix(&all)?.split_once('/'));
-            let mut is_last = page.continuation.is_none();
-            for (hour, name) in of_page {
-                is_last |= hour > last;
-                if let (Some(names), Some(name)) = (found.get_mut(hour), Name::parse(name)) {
-                    names.push(name);
-                }
+    /// From a little before `from`, as far as segments are kept, until `to`, but no further than now: no event is of the future.
+    fn span(&self, from: i64, to: i64) -> Option<(i64, i64)> {
+        let kept = i64::try_from(self.claims.layout.retention.as_millis()).unwrap_or(i64::MAX);
+        let from = from.saturating_sub(MOMENT_MS).max(self.now.saturating_sub(kept));
+        let to = to.min(self.now.saturating_add(HOUR_MS));
+        (from <= to).then_some((from, to))
+    }
+
+    /// Day by day, the newest first, so that what the bounds leave out is the oldest; until all stand.
+    async fn walk(&mut self, changes: &[(&Change, i64)], first: i64, last: i64) {
+        let (mut pages, mut reads) = (PAGES_OF_WALK, self.most);
+        for index in (first.div_euclid(DAY_MS)..=last.div_euclid(DAY_MS)).rev() {
+            if changes.iter().all(|(change, _)| self.known(change).standing.is_some()) {
+                break;
             }
-            continuation = page.continuation;
-            if is_last {
+            let begins = index.saturating_mul(DAY_MS);
+            self.list_day(begins, &mut pages).await;
+            let ends = begins.saturating_add(DAY_MS - 1);
+            let related: BTreeSet<Shard> = self.names(begins, ends).map(|(_, name)| name.shard.clone()).collect();
+            let related: BTreeSet<Shard> = related.into_iter().filter(|s| self.keys.iter().any(|key| s.holds(*key))).collect();
+            let names = self.names(first.max(begins), last.min(ends)).filter(|(_, name)| related.contains(&name.shard));
+            let wanted: BTreeSet<String> =
+                names.map(|(hour, name)| self.place(hour, name)).filter(|place| !self.read.contains(place)).collect();
+            let count = wanted.len();
+            let left = self.read_all(wanted, reads).await;
+            reads = reads.saturating_sub(count - left.len());
+            if pages == 0 || !left.is_empty() {
                 break;
             }
         }
-        self.listed.extend(found.into_iter().map(|(hour, names)| (hour.to_owned(), Ok(names))));
-        Ok(())
     }
 
-    /// The keys of the segments of a span in which an object's marks may be.
-    fn segments(&self, key: Id, (from, to): (i64, i64)) -> Result<Vec<String>, LedgerError> {
-        let mut segments = Vec::new();
-        for (hour, names) in self.listed.range(hour(from)..=hour(to)) {
-            let names = names.as_ref().map_err(Clone::clone)?;
-            let may_hold = names.iter().filter(|name| name.may_hold(key, from, to));
-            segments.extend(may_hold.map(|name| format!("{}{}", self.claims.segments_of(hour), name.render())));
+    /// A quiet day is one page; a busy one is listed by the hour, the newest first.
+    async fn list_day(&mut self, begins: i64, pages: &mut usize) {
+        let hours: Vec<String> = (0..24).map(|n| hour(begins.saturating_add(n * HOUR_MS))).collect();
+        if hours.iter().all(|hour| self.listed.contains_key(hour)) {
+            return;
         }
-        Ok(segments)
+        *pages = pages.saturating_sub(1);
+        match self.list(&day(begins), 1).await {
+            Ok((names, true)) => {
+                let mut found: BTreeMap<String, Vec<Name>> = hours.into_iter().map(|hour| (hour, Vec::new())).collect();
+                for (hour, name) in names {
+                    found.entry(hour).or_default().push(name);
+                }
+                self.listed.extend(found.into_iter().map(|(hour, names)| (hour, Ok(names))));
+            }
+            Ok((_, false)) => {
+                for hour in hours.into_iter().rev() {
+                    if *pages == 0 {
+                        break;
+                    }
+                    self.list_hours(BTreeSet::from([hour.clone()])).await;
+                    let names = self.listed.get(&hour).and_then(|names| names.as_ref().ok()).map_or(0, Vec::len);
+                    *pages = pages.saturating_sub(1 + names / 1_000);
+                }
+            }
+            Err(error) => self.listed.extend(hours.into_iter().map(|hour| (hour, Err(error.clone())))),
+        }
     }
 
-    async fn read_all(&mut self, needed: BTreeSet<String>) {
-        let room = MAX_READ.saturating_sub(self.read.len());
+    async fn list_hours(&mut self, hours: BTreeSet<String>) {
         let this = &*self;
-        let reads = needed.into_iter().rev().filter(|key| !this.read.contains_key(key)).take(room);
-        let reads = reads.map(|key| async move {
-            let marks = this.read(&key).await;
-            (key, marks)
+        let lists = hours.into_iter().filter(|hour| !this.listed.contains_key(hour)).map(|hour| async move {
+            let names = this.list(&hour, PAGES_OF_HOUR).await;
+            (hour, names.map(|(names, _)| names.into_iter().map(|(_, name)| name).collect()))
+        });
+        let listed: Vec<(String, Names)> = stream::iter(lists).buffer_unordered(LISTS_AT_ONCE).collect().await;
+        self.listed.extend(listed);
+    }
+
+    /// The names of a day or an hour, and whether these are all.
+    async fn list(&self, of: &str, pages: usize) -> Result<(Vec<(String, Name)>, bool), LedgerError> {
+        let (all, bucket) = (self.claims.segments(), &self.claims.layout.place.bucket);
+        let (mut names, mut continuation) = (Vec::new(), None);
+        for _ in 0..pages {
+            let list = List { prefix: format!("{all}{of}"), continuation, ..List::default() };
+            let page = self.claims.documents.store().list(bucket, list).await?;
+            let parsed = page.objects.iter().filter_map(|object| {
+                let (hour, name) = object.key.as_str().strip_prefix(&all)?.split_once('/')?;
+                Some((hour.to_owned(), Name::parse(name)?))
+            });
+            names.extend(parsed);
+            continuation = page.continuation;
+            if continuation.is_none() {
+                return Ok((names, true));
+            }
+        }
+        Ok((names, false))
+    }
+
+    /// What is known to lie between these times.
+    fn names(&self, from: i64, to: i64) -> impl Iterator<Item = (&String, &Name)> {
+        let hours = self.listed.range(hour(from)..=hour(to));
+        let names = hours.flat_map(|(hour, names)| names.iter().flatten().map(move |name| (hour, name)));
+        names.filter(move |(_, name)| name.is_within(from, to))
+    }
+
+    fn place(&self, hour: &str, name: &Name) -> String {
+        format!("{}{}", self.claims.segments_of(hour), name.render())
+    }
+
+    /// Reads so many of these segments at most, the newest first; tells which are left.
+    async fn read_all(&mut self, wanted: BTreeSet<String>, most: usize) -> Vec<(Name, String)> {
+        let mut wanted: Vec<String> = wanted.into_iter().rev().filter(|place| !self.read.contains(place)).collect();
+        let left = wanted.split_off(most.min(wanted.len()));
+        let this = &*self;
+        let reads = wanted.into_iter().map(|place| async move {
+            let marks = this.read(&place).await;
+            (place, marks)
         });
         let read: Vec<_> = stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await;
-        self.read.extend(read);
+        for (place, marks) in read {
+            match marks {
+                Ok(marks) => marks.into_iter().for_each(|mark| self.marks.entry(mark.key).or_default().push(mark)),
+                Err(error) => self.failed.extend(name_of(&place).map(|name| (name, error))),
+            }
+            self.read.insert(place);
+        }
+        left.into_iter().filter_map(|place| Some((name_of(&place)?, place))).collect()
     }
 
     /// The marks of the claim's keys. A segment that has expired since it was listed remembers nothing.
-    async fn read(&self, key: &str) -> Result<Vec<Mark>, LedgerError> {
-        let segment: Seen<Segment> = self.claims.documents.read(&self.claims.at(key)?).await?;
+    async fn read(&self, place: &str) -> Result<Vec<Mark>, LedgerError> {
+        let segment: Seen<Segment> = self.claims.documents.read(&self.claims.at(place)?).await?;
         let marks = segment.value.map(|segment| segment.marks).unwrap_or_default();
         Ok(marks.into_iter().filter(|mark| self.keys.contains(&mark.key)).collect())
     }
 
-    fn remembered(&self, change: &Change, span: Option<(i64, i64)>) -> Result<Remembered, LedgerError> {
-        let mut remembered = Remembered::default();
-        let Some(span) = span else { return Ok(remembered) };
-        for segment in self.segments(change.key, span)? {
-            let marks = match self.read.get(&segment) {
-                Some(marks) => marks.as_ref().map_err(Clone::clone)?,
-                None => continue,
-            };
-            for mark in marks.iter().filter(|mark| mark.key == change.key) {
-                remembered = remembered.and(change, mark);
-            }
-        }
-        Ok(remembered)
+    /// What has been read of it.
+    fn known(&self, change: &Change) -> Remembered {
+        let marks = self.marks.get(&change.key).into_iter().flatten();
+        marks.fold(Remembered::default(), |known, mark| known.and(change, mark))
     }
+
+    /// What is known; if that is nothing, what kept others of that time from being read.
+    fn remembered(&self, change: &Change, (from, to): (i64, i64), left: &[(Name, String)]) -> Result<Remembered, LedgerError> {
+        let remembered = self.known(change);
+        if remembered.standing.is_some() {
+            return Ok(remembered);
+        }
+        let may_hold = |name: &Name| name.shard.holds(change.key) && name.is_within(from, to);
+        let unlisted = self.listed.range(hour(from)..=hour(to)).find_map(|(_, names)| names.as_ref().err());
+        let unread = self.failed.iter().find(|(name, _)| may_hold(name)).map(|(_, error)| error);
+        if let Some(error) = unlisted.or(unread) {
+            return Err(error.clone());
+        }
+        match left.iter().find(|(name, _)| may_hold(name)) {
+            Some((_, place)) => Err(LedgerError::Unread { place: place.clone() }),
+            None => Ok(remembered),
+        }
+    }
+}
+
+/// A change that is sought may be in it. `sought`: from, to and key, in order; where from is later, to is not earlier.
+fn is_sought(sought: &[(i64, i64, Id)], name: &Name) -> bool {
+    let first = sought.partition_point(|(_, to, _)| *to < name.from);
+    let within = sought.iter().skip(first).take_while(|(from, ..)| *from <= name.to);
+    within.into_iter().any(|(.., key)| name.shard.holds(*key))
+}
+
+fn name_of(place: &str) -> Option<Name> {
+    Name::parse(place.rsplit('/').next()?)
 }
 
 impl Remembered {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::head::{MAX_MARKS, TOO_MUCH};
+use super::head::{Forgotten, MAX_MARKS, TOO_MUCH};
 use super::transition::{Decision, Lies, Relation, Standing, decide};
 use super::{Change, Head, Id, Mark, Open, Order};
 
@@ -32,8 +32,8 @@ impl FoundOut {
     fn holds(&self, head: &Head, mark: Option<&Mark>) -> bool {
         match (self.against, mark) {
             (Against::Mark(number), Some(mark)) => number == mark.token,
-            (Against::Nothing { seals, at }, None) => {
-                seals == head.seals
+            (Against::Nothing { forgotten, at }, None) => {
+                forgotten == head.forgotten()
                     || match self.standing {
                         // Only what was made after the look can have passed it.
                         Standing::Current => !head.is_beyond(Some(at)),
@@ -53,8 +53,8 @@ pub enum Against {
     Mark(u64),
     /// No mark.
     Nothing {
-        /// How often the head had sealed marks.
-        seals: u64,
+        /// What the head had forgotten.
+        forgotten: Forgotten,
         /// S3's date, in milliseconds since 1970.
         at: i64,
     },
@@ -146,7 +146,7 @@ pub(super) fn claim(rules: Rules, head: &Head, wanted: &[Wanted<'_>], terms: Ter
                 Decision::Superseded => return Answer::Superseded,
                 Decision::Wait => return Answer::Wait(left(mark, now)),
                 Decision::Ask => {
-                    let nothing = Against::Nothing { seals: next.seals, at: now.saturating_mul(1_000) };
+                    let nothing = Against::Nothing { forgotten: next.forgotten(), at: now.saturating_mul(1_000) };
                     return Answer::Ask(mark.map_or(nothing, |mark| Against::Mark(mark.token)));
                 }
                 Decision::Claim | Decision::TakeOver if room == 0 => return Answer::Full,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::{Id, Mark, Shard, Stored};
+use super::{Mark, Shard, Stored};
 
 /// What a segment holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,9 +48,9 @@ impl Name {
         Some(Self { from, to, shard: Shard::parse(fields.next()?)?, nonce: fields.next()?.to_owned() })
     }
 
-    /// The segment may hold a change of this key that was made between these times.
-    pub(super) fn may_hold(&self, key: Id, from: i64, to: i64) -> bool {
-        self.shard.holds(key) && self.from <= to && self.to >= from
+    /// The segment may hold a change that was made between these times.
+    pub(super) fn is_within(&self, from: i64, to: i64) -> bool {
+        self.from <= to && self.to >= from
     }
 }
 
@@ -60,12 +60,21 @@ impl Name {
 pub(super) const MOMENT_MS: i64 = 5_000;
 /// Segments lie in directories of this length.
 pub(super) const HOUR_MS: i64 = 3_600_000;
+/// The directories of a day have a common beginning.
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The directory of the hour in which `time` (milliseconds since 1970) lies, such as `2026-11-28T02`. What is no time that
 /// S3 could have sent lies in the first hour of 1970.
 pub(super) fn hour(time: i64) -> String {
     let at = OffsetDateTime::from_unix_timestamp(time.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     at.format(format_description!("[year]-[month]-[day]T[hour]")).unwrap_or_default()
+}
+
+/// What the hours of a day begin with, such as `2026-11-28T`.
+pub(super) fn day(time: i64) -> String {
+    let mut hour = hour(time);
+    hour.truncate("2026-11-28T".len());
+    hour
 }
 
 /// Marks by the hour of their events.
@@ -94,12 +103,8 @@ mod tests {
             (1_800_000_009_000, 1_800_000_010_000, true),
             (1_800_000_009_001, 1_800_000_010_000, false),
         ] {
-            assert_eq!(name.may_hold(key, from, to), expected, "{from} {to}");
+            assert_eq!(name.is_within(from, to), expected, "{from} {to}");
         }
-        let other_half = Shard::whole().half_of(key);
-        let elsewhere =
-            if other_half == Shard::whole().half(true) { Shard::whole().half(false) } else { Shard::whole().half(true) };
-        assert!(!Name { shard: elsewhere, ..name }.may_hold(key, 0, i64::MAX));
         for bad in ["", "1-2-all.json", "x-2-all-n.json", "1-2-all-n", "1-2-9-n.json"] {
             assert_eq!(Name::parse(bad), None, "{bad}");
         }

@@ -18,7 +18,7 @@ const SLACK: Duration = Duration::seconds(2);
 pub fn standing(event: &ObjectEvent, object: Option<&ObjectMeta>) -> Standing {
     match object {
         None if event.kind.is_removed() => Standing::Fits,
-        Some(_) if event.kind.is_removed() && removes_one_version(event) => Standing::Fits,
+        Some(object) if event.kind.is_removed() && removes_one_version(event, object) => Standing::Fits,
         Some(object) if event.kind.is_created() => creation(event, object),
         _ => Standing::Overtaken,
     }
@@ -34,11 +34,13 @@ fn creation(event: &ObjectEvent, object: &ObjectMeta) -> Standing {
     }
 }
 
-/// A version, or a delete marker, went for good: whatever is current now, nothing can have overtaken that.
+/// A version, or a delete marker, went for good: what is current now need not have come after that. If the null version
+/// went and there is one, it has.
 ///
 /// Source: S3 user guide, "Deleting object versions from a versioning-enabled bucket".
-fn removes_one_version(event: &ObjectEvent) -> bool {
-    version(event.version_id.as_deref()).is_some() && !event.kind.as_str().ends_with(":DeleteMarkerCreated")
+fn removes_one_version(event: &ObjectEvent, object: &ObjectMeta) -> bool {
+    let another = version(event.version_id.as_deref()).or(version(object.version_id.as_deref()));
+    event.version_id.is_some() && another.is_some() && !event.kind.as_str().ends_with(":DeleteMarkerCreated")
 }
 
 /// The null version is overwritten in place, so it identifies nothing.
@@ -119,6 +121,7 @@ mod tests {
             ("an older version went for good", event(expired, Some("v1")), Some(object("e1", Some("v2"), 9)), fits),
             ("a delete marker went", event(removed, Some("m1")), Some(object("e1", Some("v2"), 9)), fits),
             ("a delete marker was made, and it is back", event(marker, Some("m1")), Some(object("e1", Some("v2"), 9)), not),
+            ("the null version went from under another", event(removed, Some("null")), Some(object("e1", Some("v2"), 9)), fits),
             ("the null version went, and it is back", event(removed, Some("null")), Some(object("e1", None, 9)), not),
             ("a removal, and it is back", event(removed, None), Some(object("e1", None, 9)), not),
         ];

@@ -158,53 +158,6 @@ async fn with_a_past() -> (World, Vec<Change>) {
 }
 
 #[tokio::test]
-async fn what_was_passed_by_something_forgotten_is_overtaken_although_the_object_fits() {
-    let world = World::new(0);
-    let (first, between, second) = (change(5, 0), change(5, 3_600), change(5, 7_200));
-    world.settle(std::slice::from_ref(&first)).await;
-    world.pass(7_200);
-    // Removed, back, and removed again: one mark for the key, that of the newest.
-    world.settle(std::slice::from_ref(&second)).await;
-    world.pass(3_600);
-    world.settle(&(10..1_810).map(|key| change(key, 10_800)).collect::<Vec<_>>()).await;
-    assert_eq!(world.keys("p/segments/").await.len(), 1, "the others are held");
-    for late in [first, between] {
-        let late = [late];
-        assert_eq!(world.claim(&late, &Always(Standing::Fits)).await, [Answer::Superseded]);
-    }
-    assert_eq!(world.claim(&[second], &Nobody).await, [Answer::Duplicate]);
-    // Of another key nothing has been heard since.
-    assert!(matches!(world.claim(&[change(3_000, 0)], &Always(Standing::Fits)).await[..], [Answer::Claimed(_)]));
-}
-
-#[tokio::test]
-async fn a_forwarded_change_is_known_among_however_many_segments_of_its_hour() {
-    let world = World::new(0);
-    world.settle(&(0..1_800).map(|key| change(key, 3_600)).collect::<Vec<_>>()).await;
-    world.settle(&[change(1_800, 3_601)]).await;
-    // A backlog in no order: each segment reaches over the whole hour.
-    let sealed = |change: &Change| Mark {
-        key: change.key,
-        change: change.id,
-        order: change.order.clone(),
-        time: change.time.unwrap_or_default(),
-        token: 1,
-        open: None,
-    };
-    let forwarded: Vec<Change> = (0..200).map(|n| change(10_000 + n, 1_000)).collect();
-    let wanted = &forwarded[199..];
-    for change in &forwarded {
-        let (first, last) = (self::change(20_000, 1), self::change(20_001, 3_599));
-        let marks: Vec<Mark> = [&first, change, &last].into_iter().map(sealed).collect();
-        let name = Name::of(&marks, &Shard::whole(), world.claims.documents.nonce());
-        let hour = segment::hour(NOW * 1_000 + 1_000_000);
-        let at = world.claims.at(&format!("{}{}", world.claims.segments_of(&hour), name.render())).unwrap();
-        world.claims.documents.create(&at, Segment { marks }).await.unwrap();
-    }
-    assert_eq!(world.claim(wanted, &Nobody).await, [Answer::Duplicate]);
-}
-
-#[tokio::test]
 async fn a_look_that_fails_fails_its_own_change_alone() {
     let (world, _) = with_a_past().await;
     let asked: Vec<Change> = (0..3).map(|key| change(key, -100)).chain([change(5_000, 3_601)]).collect();
@@ -230,7 +183,7 @@ async fn a_damaged_segment_fails_the_changes_that_need_it_alone() {
     let answers = world.claims.claim(&[&asked[..], &[&fresh]].concat(), &Nobody, terms()).await;
     assert!(answers[..3].iter().all(|a| matches!(a, Err(LedgerError::Damaged { .. }))), "{answers:?}");
     assert!(matches!(answers[3], Ok(Answer::Claimed(_))), "{answers:?}");
-    assert_eq!(world.store.fired().requests, before + 4, "head, listing, the segment once, head");
+    assert_eq!(world.store.fired().requests, before + 5, "head, two hours' listings, the segment once, head");
 }
 
 #[tokio::test]
@@ -327,3 +280,5 @@ async fn a_read_only_ledger_writes_nothing() {
     assert!(matches!(claims.claim(&[&one], &Nobody, terms()).await[0], Ok(Answer::Claimed(1))));
     assert_eq!(world.keys("").await, Vec::<String>::new());
 }
+
+mod past;

@@ -83,7 +83,10 @@ fn an_answer_counts_only_against_the_mark_that_it_was_given_about() {
     let found = |standing, against| Some(FoundOut { standing, against, token: None });
     assert_eq!(ask(&done, found(Standing::Current, Against::Mark(1))), Answer::Claimed(2));
     assert_eq!(ask(&done, found(Standing::Overtaken, Against::Mark(1))), Answer::Superseded);
-    assert_eq!(ask(&done, found(Standing::Current, Against::Nothing { seals: 0, at: 0 })), Answer::Ask(Against::Mark(1)));
+    assert_eq!(
+        ask(&done, found(Standing::Current, Against::Nothing { forgotten: Forgotten::default(), at: 0 })),
+        Answer::Ask(Against::Mark(1))
+    );
     assert_eq!(ask(&done, found(Standing::Current, Against::Mark(9))), Answer::Ask(Against::Mark(1)));
 }
 
@@ -93,18 +96,21 @@ fn an_answer_about_the_past_counts_until_the_head_may_have_forgotten_what_passed
     let asked_at = NOW * 1_000 + 100_000;
     let ask = |standing, seals, horizon| {
         let head = Head { horizon: Some(horizon), seals, ..Head::default() };
-        let against = Against::Nothing { seals: 3, at: asked_at };
+        let against = Against::Nothing { forgotten: Forgotten { seals: 3, horizon: Some(horizon) }, at: asked_at };
         let found_out = Some(FoundOut { standing, against, token: None });
         claim(RULES, &head, &[Wanted { change: &one, found_out }], MINE, NOW + 101).answers.first().copied().unwrap()
     };
-    let again = Answer::Ask(Against::Nothing { seals: 4, at: asked_at + 1_000 });
     let (before, after) = (asked_at - 10_000, asked_at - 1_000);
+    let again = |horizon| {
+        let forgotten = Forgotten { seals: 4, horizon: Some(horizon) };
+        Answer::Ask(Against::Nothing { forgotten, at: asked_at + 1_000 })
+    };
     for (standing, seals, horizon, expected) in [
         (Standing::Fits, 3, before, Answer::Claimed(1)),
-        (Standing::Fits, 4, before, again),
+        (Standing::Fits, 4, before, again(before)),
         (Standing::Current, 3, after, Answer::Claimed(1)),
         (Standing::Current, 4, before, Answer::Claimed(1)),
-        (Standing::Current, 4, after, again),
+        (Standing::Current, 4, after, again(after)),
         (Standing::Overtaken, 4, after, Answer::Superseded),
         (Standing::Forwarded, 4, after, Answer::Duplicate),
     ] {
@@ -117,12 +123,16 @@ fn a_forgotten_change_keeps_the_number_that_a_segment_remembers() {
     let head = Head { token: 40, horizon: Some(NOW * 1_000 + 60_000), ..Head::default() };
     let one = change(1, 1);
     let ask = |token| {
-        let found_out = Some(FoundOut { standing: Standing::Current, against: Against::Nothing { seals: 0, at: 0 }, token });
+        let found_out = Some(FoundOut {
+            standing: Standing::Current,
+            against: Against::Nothing { forgotten: head.forgotten(), at: 0 },
+            token,
+        });
         claim(RULES, &head, &[Wanted { change: &one, found_out }], MINE, NOW)
     };
     assert_eq!(
         claimed(&head, std::slice::from_ref(&one), MINE, NOW).answers,
-        [Answer::Ask(Against::Nothing { seals: 0, at: NOW * 1_000 })]
+        [Answer::Ask(Against::Nothing { forgotten: head.forgotten(), at: NOW * 1_000 })]
     );
     assert_eq!(ask(None).answers, [Answer::Claimed(41)]);
     assert_eq!((ask(Some(7)).answers, ask(Some(7)).head.token), (vec![Answer::Claimed(7)], 40));
