@@ -59,8 +59,8 @@ impl<'a> Past<'a> {
         self.listed.clear();
     }
 
-    /// Looks for changes, and for what came at once after them: an answer for each, in order. One for which more segments
-    /// would have to be read than may be comes back.
+    /// Looks for changes, and for what came at once after them: an answer for each, in order. One for which more
+    /// segments would have to be read than may be comes back.
     pub(super) async fn at(&mut self, changes: &[&Change]) -> Vec<Result<Remembered, LedgerError>> {
         let spans: Vec<_> =
             changes.iter().map(|change| self.span(change.time?, change.time?.saturating_add(MOMENT_MS))).collect();
@@ -81,8 +81,8 @@ impl<'a> Past<'a> {
         std::iter::zip(changes, &spans).map(answer).collect()
     }
 
-    /// Looks for what has passed changes since the times beside them, in all that was sealed from `horizon` backwards: an answer
-    /// for each, in order. Beyond the bounds nothing is remembered.
+    /// Looks for what has passed changes since the times beside them, in all that was sealed from `horizon` backwards: an
+    /// answer for each, in order. Beyond the bounds nothing is remembered.
     pub(super) async fn since(&mut self, changes: &[(&Change, i64)], horizon: i64) -> Vec<Result<Remembered, LedgerError>> {
         let spans: Vec<_> = changes.iter().map(|(_, since)| self.span(*since, horizon)).collect();
         let first = spans.iter().flatten().map(|(from, _)| *from).min();
