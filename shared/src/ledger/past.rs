@@ -97,7 +97,8 @@ impl<'a> Past<'a> {
         std::iter::zip(changes, &spans).map(answer).collect()
     }
 
-    /// From a little before `from`, as far as segments are kept, until `to`, but no further than now: no event is of the future.
+    /// From a little before `from`, as far as segments are kept, until `to`, but no further than now: no event is of the
+    /// future.
     fn span(&self, from: i64, to: i64) -> Option<(i64, i64)> {
         let kept = i64::try_from(self.claims.layout.retention.as_millis()).unwrap_or(i64::MAX);
         let from = from.saturating_sub(MOMENT_MS).max(self.now.saturating_sub(kept));
