@@ -203,8 +203,7 @@ impl Engine {
                 "bucket {bucket} logs into itself: each log object that is read makes another one, for ever; \
                  turn its logging off, or log into another bucket"
             );
-            self.lines
-                .line(&json!({"level": "warning", "function": "compact", "reason": "logs-into-itself", "message": message}));
+            self.lines.line(&json!({"level": "warn", "function": "compact", "reason": "logs-into-itself", "message": message}));
         }
     }
 }

@@ -23,9 +23,9 @@ const MAX_ATTEMPTS: u32 = 16;
 /// Rounds of finding out in one claim: each new one is somebody else's write in between.
 const MAX_ROUNDS: u32 = 4;
 
-/// Segments that one question of a claim may read: 80 MB, of all shards together.
+/// Segments that one look into the past may read: 80 MB, shared out among the batch's shards.
 const MAX_READ: usize = 1_024;
-/// And of one shard in any case.
+/// But so many of each shard: with more than 16 shards it is more in all.
 const LEAST_READ: usize = 64;
 /// Segments that are written at once: a backlog has changes of many hours.
 const SEALS_AT_ONCE: usize = 16;

@@ -11,7 +11,7 @@ pub const MAX_MARKS: usize = 1_800;
 /// Marks that stay when others are sealed, so that a seal is worth its request.
 const KEPT_MARKS: usize = 900;
 /// Two servers of S3 may date changes of one key, told by two events, so many milliseconds the wrong way round.
-const SKEW_MS: i64 = 2_000;
+pub(super) const SKEW_MS: i64 = 2_000;
 
 /// A head that reaches back no further than this has too many keys: deliveries and batches differ by as much in their order,
 /// and what is older than the head must be looked for elsewhere.

@@ -35,9 +35,13 @@ impl<'a> Question<'a> {
         Ok(FoundOut { standing: known.standing.unwrap_or(Standing::Fits), against: self.against, token: known.token })
     }
 
-    /// Where it stands, as far as that is known and can be.
-    fn standing(&self) -> Option<Option<Standing>> {
-        self.known.as_ref().ok().map(|known| known.standing)
+    /// Where it stands is not known yet, and can be.
+    fn is_open(&self) -> bool {
+        self.known.as_ref().is_ok_and(|known| known.standing.is_none())
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        self.known.as_ref().ok()?.standing
     }
 
     /// What the head had forgotten, and S3's date, where nothing lay there: there alone segments can tell.
@@ -59,7 +63,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// What a look has told about a change of which the head has no mark.
+/// What a look, or a segment, has told about a change of which the head has no mark.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     standing: Standing,
@@ -100,7 +104,7 @@ impl<'a> Inquiry<'a> {
         }
         // Without a horizon nothing was forgotten; what came after it is in the head.
         let Some(horizon) = head.horizon else { return };
-        let sought = questions.iter_mut().filter_map(|asked| Some((self.since(asked)?, asked)));
+        let sought = questions.iter_mut().filter_map(|asked| Some((self.follow_up_from(asked)?, asked)));
         let (since, sought): (Vec<i64>, Vec<&mut Question<'_>>) = sought.unzip();
         let changes: Vec<(&Change, i64)> = std::iter::zip(&sought, since).map(|(asked, since)| (asked.change, since)).collect();
         let remembered = self.past.since(&changes, horizon).await;
@@ -109,14 +113,14 @@ impl<'a> Inquiry<'a> {
 
     fn is_to_be_looked_at(&self, asked: &Question<'_>) -> bool {
         let is_kept = asked.nothing_lay_there().is_some() && self.looks.contains_key(&asked.position);
-        asked.standing() == Some(None) && !is_kept
+        asked.is_open() && !is_kept
     }
 
     /// Keeps what a look has told, or tells it again.
     fn note(&mut self, asked: &mut Question<'_>) {
-        let (Some((forgotten, at)), Some(standing)) = (asked.nothing_lay_there(), asked.standing()) else { return };
-        match (standing, self.looks.get(&asked.position)) {
-            (None, Some(look)) => {
+        let Some((forgotten, at)) = asked.nothing_lay_there() else { return };
+        match (asked.standing(), self.looks.get(&asked.position)) {
+            (None, Some(look)) if asked.is_open() => {
                 asked.learn(Ok(Remembered::of(look.standing)));
                 // It is as old as the look.
                 asked.against = Against::Nothing { forgotten, at: look.at };
@@ -127,9 +131,9 @@ impl<'a> Inquiry<'a> {
     }
 
     /// From when on a look must be followed up.
-    fn since(&self, asked: &Question<'_>) -> Option<i64> {
+    fn follow_up_from(&self, asked: &Question<'_>) -> Option<i64> {
         let ((forgotten, _), look) = (asked.nothing_lay_there()?, self.looks.get(&asked.position)?);
-        match asked.standing()?? {
+        match asked.standing()? {
             Standing::Fits => asked.change.time,
             // Only what was made after the look can have passed it.
             Standing::Current if look.forgotten != forgotten => Some(look.at),

@@ -6,12 +6,17 @@ use futures::{StreamExt, stream};
 use time::OffsetDateTime;
 
 use super::claims::Claims;
+use super::head::SKEW_MS;
 use super::plan::relation;
-use super::segment::{DAY_MS, HOUR_MS, MOMENT_MS, Name, Segment, day, hour};
+use super::segment::{DAY_MS, HOUR_MS, Name, Segment, day, hour};
+use super::state::SLACK_MS;
 use super::transition::Relation;
 use super::{Change, Id, LedgerError, Mark, Seen, Shard, Standing};
 use crate::storage::List;
 
+/// Changes that are closer are looked for together: dates of whole seconds, the slack that an object's state is given, and the
+/// skew of S3's servers can't part them.
+const MOMENT_MS: i64 = 1_000 + SLACK_MS + SKEW_MS;
 /// Pages of one hour's listing: 10,000 segments, which is what 2,700 changes a second make.
 const PAGES_OF_HOUR: usize = 10;
 /// Pages that one walk through all that came since lists.
@@ -32,22 +37,25 @@ pub(super) struct Remembered {
 
 type Names = Result<Vec<Name>, LedgerError>;
 
+/// A segment: its hour, and its name there; in the order of time.
+type Sealed = (String, Name);
+
 /// The segments, as far as this claim has looked. What failed once is not asked again: the changes that needed it come back.
 pub(super) struct Past<'a> {
     claims: &'a Claims,
     /// What the claim is about. Of what is read, the marks of these keys are kept.
     keys: BTreeSet<Id>,
     now: i64,
-    /// Segments that one question may read.
+    /// Segments that one look may read.
     most: usize,
     listed: BTreeMap<String, Names>,
-    read: BTreeSet<String>,
+    read: BTreeSet<Sealed>,
     marks: BTreeMap<Id, Vec<Mark>>,
     failed: Vec<(Name, LedgerError)>,
 }
 
 impl<'a> Past<'a> {
-    /// What `claims` has sealed, for a claim of these keys that may read so many segments for one question.
+    /// What `claims` has sealed, for a claim of these keys that may read so many segments in one look.
     pub(super) fn new(claims: &'a Claims, keys: BTreeSet<Id>, now: OffsetDateTime, most: usize) -> Self {
         let now = i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
         let (listed, read, marks) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
@@ -72,7 +80,8 @@ impl<'a> Past<'a> {
         sought.sort_unstable();
         let listed = hours.iter().filter_map(|hour| Some((hour, self.listed.get(hour)?.as_ref().ok()?)));
         let names = listed.flat_map(|(hour, names)| names.iter().map(move |name| (hour, name)));
-        let wanted = names.filter(|(_, name)| is_sought(&sought, name)).map(|(hour, name)| self.place(hour, name)).collect();
+        let wanted =
+            names.filter(|(_, name)| is_sought(&sought, name)).map(|(hour, name)| (hour.clone(), name.clone())).collect();
         let left = self.read_all(wanted, self.most).await;
         let answer = |(change, span): (&&Change, &Option<(i64, i64)>)| match span {
             Some(span) => self.remembered(change, *span, &left),
@@ -116,14 +125,14 @@ impl<'a> Past<'a> {
             let begins = index.saturating_mul(DAY_MS);
             self.list_day(begins, &mut pages).await;
             let ends = begins.saturating_add(DAY_MS - 1);
+            // Shards are few, names and keys are many.
             let related: BTreeSet<Shard> = self.names(begins, ends).map(|(_, name)| name.shard.clone()).collect();
             let related: BTreeSet<Shard> = related.into_iter().filter(|s| self.keys.iter().any(|key| s.holds(*key))).collect();
             let names = self.names(first.max(begins), last.min(ends)).filter(|(_, name)| related.contains(&name.shard));
-            let wanted: BTreeSet<String> =
-                names.map(|(hour, name)| self.place(hour, name)).filter(|place| !self.read.contains(place)).collect();
-            let count = wanted.len();
+            let wanted: BTreeSet<Sealed> = names.map(|(hour, name)| (hour.clone(), name.clone())).collect();
+            let before = self.read.len();
             let left = self.read_all(wanted, reads).await;
-            reads = reads.saturating_sub(count - left.len());
+            reads = reads.saturating_sub(self.read.len() - before);
             if pages == 0 || !left.is_empty() {
                 break;
             }
@@ -196,33 +205,30 @@ impl<'a> Past<'a> {
         names.filter(move |(_, name)| name.is_within(from, to))
     }
 
-    fn place(&self, hour: &str, name: &Name) -> String {
+    fn place(&self, (hour, name): &Sealed) -> String {
         format!("{}{}", self.claims.segments_of(hour), name.render())
     }
 
     /// Reads so many of these segments at most, the newest first; tells which are left.
-    async fn read_all(&mut self, wanted: BTreeSet<String>, most: usize) -> Vec<(Name, String)> {
-        let mut wanted: Vec<String> = wanted.into_iter().rev().filter(|place| !self.read.contains(place)).collect();
+    async fn read_all(&mut self, wanted: BTreeSet<Sealed>, most: usize) -> Vec<Sealed> {
+        let mut wanted: Vec<Sealed> = wanted.into_iter().rev().filter(|one| !self.read.contains(one)).collect();
         let left = wanted.split_off(most.min(wanted.len()));
         let this = &*self;
-        let reads = wanted.into_iter().map(|place| async move {
-            let marks = this.read(&place).await;
-            (place, marks)
-        });
+        let reads = wanted.into_iter().map(|one| async move { (this.read(&one).await, one) });
         let read: Vec<_> = stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await;
-        for (place, marks) in read {
+        for (marks, one) in read {
             match marks {
                 Ok(marks) => marks.into_iter().for_each(|mark| self.marks.entry(mark.key).or_default().push(mark)),
-                Err(error) => self.failed.extend(name_of(&place).map(|name| (name, error))),
+                Err(error) => self.failed.push((one.1.clone(), error)),
             }
-            self.read.insert(place);
+            self.read.insert(one);
         }
-        left.into_iter().filter_map(|place| Some((name_of(&place)?, place))).collect()
+        left
     }
 
     /// The marks of the claim's keys. A segment that has expired since it was listed remembers nothing.
-    async fn read(&self, place: &str) -> Result<Vec<Mark>, LedgerError> {
-        let segment: Seen<Segment> = self.claims.documents.read(&self.claims.at(place)?).await?;
+    async fn read(&self, one: &Sealed) -> Result<Vec<Mark>, LedgerError> {
+        let segment: Seen<Segment> = self.claims.documents.read(&self.claims.at(&self.place(one))?).await?;
         let marks = segment.value.map(|segment| segment.marks).unwrap_or_default();
         Ok(marks.into_iter().filter(|mark| self.keys.contains(&mark.key)).collect())
     }
@@ -234,7 +240,7 @@ impl<'a> Past<'a> {
     }
 
     /// What is known; if that is nothing, what kept others of that time from being read.
-    fn remembered(&self, change: &Change, (from, to): (i64, i64), left: &[(Name, String)]) -> Result<Remembered, LedgerError> {
+    fn remembered(&self, change: &Change, (from, to): (i64, i64), left: &[Sealed]) -> Result<Remembered, LedgerError> {
         let remembered = self.known(change);
         if remembered.standing.is_some() {
             return Ok(remembered);
@@ -245,8 +251,8 @@ impl<'a> Past<'a> {
         if let Some(error) = unlisted.or(unread) {
             return Err(error.clone());
         }
-        match left.iter().find(|(name, _)| may_hold(name)) {
-            Some((_, place)) => Err(LedgerError::Unread { place: place.clone() }),
+        match left.iter().find(|(_, name)| may_hold(name)) {
+            Some(one) => Err(LedgerError::Unread { place: self.place(one) }),
             None => Ok(remembered),
         }
     }
@@ -257,10 +263,6 @@ fn is_sought(sought: &[(i64, i64, Id)], name: &Name) -> bool {
     let first = sought.partition_point(|(_, to, _)| *to < name.from);
     let within = sought.iter().skip(first).take_while(|(from, ..)| *from <= name.to);
     within.into_iter().any(|(.., key)| name.shard.holds(*key))
-}
-
-fn name_of(place: &str) -> Option<Name> {
-    Name::parse(place.rsplit('/').next()?)
 }
 
 impl Remembered {

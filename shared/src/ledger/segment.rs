@@ -21,8 +21,8 @@ impl Stored for Segment {
     const VERSION: u32 = 1;
 }
 
-/// A segment's name within its hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A segment's name within its hour; in order as its key is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     pub(super) from: i64,
     pub(super) to: i64,
@@ -54,10 +54,6 @@ impl Name {
     }
 }
 
-/// A change so soon after another is looked for together with it: the object's state, which tells whole seconds and is given
-/// two more, can't part them, and two servers of S3 may date changes of one key the wrong way round. For that reason one that
-/// seems to be so much earlier is, too.
-pub(super) const MOMENT_MS: i64 = 5_000;
 /// Segments lie in directories of this length.
 pub(super) const HOUR_MS: i64 = 3_600_000;
 /// The directories of a day have a common beginning.

@@ -7,7 +7,8 @@ use crate::event::ObjectEvent;
 use crate::storage::ObjectMeta;
 
 /// `LastModified` has whole seconds and is the beginning of the request, the event's time is its end.
-const SLACK: Duration = Duration::seconds(2);
+const SLACK: Duration = Duration::milliseconds(SLACK_MS);
+pub(super) const SLACK_MS: i64 = 2_000;
 
 /// Where the change of content that `event` tells of stands to the object as it is (`None`: gone).
 ///

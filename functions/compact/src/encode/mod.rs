@@ -1,5 +1,5 @@
 //! Columns into Parquet's pages, by an encoder of our own: what a column holds is known while it is collected, so that nothing
-//! is hashed or copied twice. The `parquet` crate writes page headers and the footer.
+//! is hashed twice, and copied only page by page. The `parquet` crate writes page headers and the footer.
 //!
 //! Rule: [Parquet encodings](https://parquet.apache.org/docs/file-format/data-pages/encodings/); data pages are of version 1,
 //! which every reader has.

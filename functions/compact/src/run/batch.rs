@@ -72,7 +72,12 @@ impl Pass<'_> {
             match self.read(&shard, batch, &wrong, room).await {
                 Ok(read) => break read,
                 Err(Unread::Inputs(found)) if !self.time.left().is_zero() => wrong.extend(found),
-                Err(Unread::Inputs(_)) => return Err(Verdict::retry("unstarted", "no time left without what can't be read")),
+                Err(Unread::Inputs(_)) => {
+                    return Err(Verdict::retry(
+                        "unstarted",
+                        "no time left to read the batch again without what is damaged or newer",
+                    ));
+                }
                 Err(Unread::Failed(verdict)) => return Err(verdict),
             }
         };

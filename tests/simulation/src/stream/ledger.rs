@@ -94,7 +94,9 @@ impl Store for LedgerStore {
     async fn list(&self, bucket: &BucketName, options: List) -> Result<Listing> {
         let hides = self.lies.hides(&options.prefix);
         let mut page = self.noted(self.inner.list(bucket, options).await)?;
-        page.objects.retain(|_| !hides);
+        if hides {
+            page.objects.clear();
+        }
         Ok(page)
     }
 
