@@ -21,8 +21,8 @@ use crate::protocol::shard::Shard;
 use crate::protocol::way::Way;
 use crate::room::TEXT_OF_BUNDLE;
 
-/// Bundles of a window that are looked at in one run. A window whose bundles wait for ever, since its document is full, keeps no
-/// other's waiting.
+/// Bundles of a window that are looked at in one run. A window whose bundles wait for ever, since its document is full, keeps
+/// no other's waiting.
 const BUNDLES: usize = 50_000;
 
 impl Engine {
