@@ -12,14 +12,15 @@ use std::process::{Command, Output, Stdio};
 use brigade_thumbnail::samples::samples;
 use serde_json::Value;
 
-/// `brigade` with a command. Where the workspace's build has the function already, that one is taken; building it for
-/// itself alone would select other features of its dependencies, and take minutes.
+/// `brigade` with a command. Where the workspace's build has the functions already, those are taken; building them for
+/// themselves alone would select other features of their dependencies, and take minutes.
 fn brigade(command: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_brigade"));
     let folder = program.parent().unwrap();
     let mut brigade = Command::new(program);
     brigade.arg(command);
-    if folder.join("brigade-thumbnail").is_file() {
+    let functions = ["thumbnail", "cleanup", "compact", "dedupe"];
+    if functions.iter().all(|function| folder.join(format!("brigade-{function}")).is_file()) {
         brigade.arg("--bin-dir").arg(folder);
     }
     brigade
