@@ -20,6 +20,8 @@ pub(crate) struct Function {
     pub(crate) local: &'static [(&'static str, &'static str)],
     /// Messages of one invocation on this machine.
     pub(crate) batch_size: usize,
+    /// A command of the AWS CLI that shows what it has done on this machine, where there is one.
+    pub(crate) shown_by: Option<&'static str>,
 }
 
 /// Variables that are not set, whose value is computed from others.
@@ -36,6 +38,7 @@ pub(crate) const THUMBNAIL: Function = Function {
     events: brigade_thumbnail::EVENTS,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
     batch_size: 10,
+    shown_by: Some("s3 ls --recursive s3://derived/"),
 };
 
 pub(crate) const CLEANUP: Function = Function {
@@ -46,6 +49,7 @@ pub(crate) const CLEANUP: Function = Function {
     events: brigade_cleanup::EVENTS,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
     batch_size: 10,
+    shown_by: None,
 };
 
 pub(crate) const COMPACT: Function = Function {
@@ -60,6 +64,7 @@ pub(crate) const COMPACT: Function = Function {
         ("BRIGADE_STATE", "s3://state/brigade/"),
     ],
     batch_size: 1_000,
+    shown_by: Some("s3 ls --recursive s3://tables/"),
 };
 
 pub(crate) const DEDUPE: Function = Function {
@@ -74,6 +79,9 @@ pub(crate) const DEDUPE: Function = Function {
         ("BRIGADE_TARGET", "arn:aws:sqs:us-east-1:000000000000:photos-once.fifo"),
     ],
     batch_size: 1_000,
+    shown_by: Some(
+        "sqs receive-message --queue-url $AWS_ENDPOINT_URL/000000000000/photos-once.fifo --endpoint-url $AWS_ENDPOINT_URL",
+    ),
 };
 
 impl Function {

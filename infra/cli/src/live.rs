@@ -29,6 +29,9 @@ pub(crate) struct Verdict {
     /// The figures.
     #[serde(default)]
     pub(crate) detail: Option<String>,
+    /// What compact has set aside: an alarm looks at it, and so should who looks at the line.
+    #[serde(default)]
+    pub(crate) set_aside: u64,
 }
 
 impl Verdict {
@@ -48,8 +51,10 @@ impl Verdict {
             (Some(reason), None) => format!("  {reason}"),
             (None, _) => String::new(),
         };
+        let aside = if self.set_aside > 0 { format!("  set_aside {}", self.set_aside) } else { String::new() };
         let event = self.event.as_deref().unwrap_or("-");
-        printable(&format!("{:<9}  {:<5}  {:>6} ms  {event:<20}  {object}{reason}", self.function, self.verdict, self.ms))
+        let told = format!("{:<9}  {:<5}  {:>6} ms", self.function, self.verdict, self.ms);
+        printable(&format!("{told}  {event:<20}  {object}{reason}{aside}"))
     }
 }
 
@@ -130,6 +135,12 @@ mod tests {
         let shown = text(&log(line)).unwrap();
         assert_eq!(shown, "thumbnail  park        7 ms  ObjectCreated:Put     s3://photos/a\u{fffd}[2J.jpg  corrupt: cut");
         assert_eq!(json(&log(line)).unwrap()["record"]["reason"], "corrupt");
+    }
+
+    #[test]
+    fn what_is_set_aside_is_seen_as_long_as_it_lies_there() {
+        let line = r#"{"function":"compact","verdict":"done","ms":1,"event":"Scheduled","set_aside":3}"#;
+        assert_eq!(text(&log(line)).unwrap(), "compact    done        1 ms  Scheduled             -  set_aside 3");
     }
 
     #[test]

@@ -80,6 +80,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         stage::environment(function, &variables)?;
         placed.push((function, variables));
     }
+    let shown: Vec<&str> = placed.iter().filter_map(|(function, _)| function.shown_by).collect();
     // The port is tried before minutes go into a build.
     let cloud = stage::cloud(arguments.port).await?;
     let end = ended()?;
@@ -92,7 +93,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         for bucket in &arguments.logged {
             stage::log(&cloud, bucket)?;
         }
-        announce(&cloud, arguments.json)?;
+        announce(&cloud, &shown, arguments.json)?;
         watch(events, arguments.json).await
     };
     let result = tokio::select! {
@@ -128,7 +129,7 @@ fn ended() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-fn announce(cloud: &LocalCloud, as_json: bool) -> Result<(), Failure> {
+fn announce(cloud: &LocalCloud, shown: &[&str], as_json: bool) -> Result<(), Failure> {
     let endpoint = cloud.endpoint();
     if as_json {
         let environment = json!({
@@ -138,6 +139,7 @@ fn announce(cloud: &LocalCloud, as_json: bool) -> Result<(), Failure> {
         return Ok(print::line(json!({"type": "up", "endpoint": endpoint, "environment": environment}))?);
     }
     let region = brigade_local::REGION;
+    let shown: String = shown.iter().map(|command| format!("  aws {command}\n")).collect();
     Ok(print::line(format!(
         "The local cloud is up. In another terminal:
 
@@ -145,8 +147,7 @@ fn announce(cloud: &LocalCloud, as_json: bool) -> Result<(), Failure> {
   export AWS_REGION={region} AWS_DEFAULT_REGION={region}
 
   aws s3 cp cat.jpg s3://photos/
-  aws s3 ls --recursive s3://derived/
-
+{shown}
 One line for each event and its verdict follows; Ctrl-C ends it.
 "
     ))?)

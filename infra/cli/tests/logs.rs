@@ -147,6 +147,24 @@ fn a_run_over_more_logs_adds_what_is_new() {
 }
 
 #[test]
+fn a_table_within_what_is_read_is_no_log() {
+    let world = World::with(0..3);
+    std::fs::write(world.path("day/bad.log"), "no record\n").unwrap();
+    for rejects in [1, 0, 0] {
+        let summary = world.compact(&["day", "--out", "day/t"]);
+        assert_eq!(summary["rejects"], rejects, "{summary}");
+        assert_eq!(world.lines("day/t"), once(3));
+    }
+}
+
+#[test]
+fn columns_may_begin_with_what_is_left_out() {
+    let world = World::with(0..1);
+    let summary = world.compact(&["day", "--out", "t", "--columns", "-hostid,#remoteip"]);
+    assert_eq!(summary["lines"], 3, "{summary}");
+}
+
+#[test]
 fn other_options_do_not_make_a_log_new() {
     let world = World::with(0..2);
     world.compact(&["day/", "--out", "table"]);

@@ -31,7 +31,8 @@ const MAX_THREADS: usize = 64;
 /// is written, so that no two runs have the same log. A batch whose run died is finished by the next run that names any log
 /// of it, with the same options. A log is known by its name in S3 or its path without links, and must not change: one of
 /// another size or ETag is refused (exit code 1) when all others are done. Files that are moved, or mounted elsewhere on
-/// another machine, are new; and so is what the function brigade-compact has put into the same table.
+/// another machine, are new; and so is what the function brigade-compact has put into the same table. Where the table lies in
+/// what is read, it is left out, with its rejects and account.
 ///
 /// Lines that are no records go to a table beside it, in a folder with _rejects behind its name: source, line, reason,
 /// raw_line. Account and region stand before the bucket where the log's name is partitioned by date.
@@ -52,7 +53,7 @@ pub(super) struct Arguments {
     /// Batches at once, each with about 50 MB of memory (with parts in S3, and one part's bytes): 1 to 64.
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_threads)]
     threads: usize,
-    #[arg(long, default_value = "all", help = COLUMNS.meaning, value_parser = Columns::parse)]
+    #[arg(long, default_value = "all", help = COLUMNS.meaning, value_parser = Columns::parse, allow_hyphen_values = true)]
     columns: Columns,
     #[arg(long, default_value = "day", help = PARTITION.meaning, value_parser = Interval::parse)]
     partition: Interval,
@@ -95,8 +96,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { columns, partition, file_size, .. } = arguments;
     let settings = Settings { columns: columns.clone(), interval: *partition, file_size: *file_size, ..Settings::default() };
     let objects = Objects::for_places(arguments.inputs.iter().chain([&arguments.out]))?;
-    let inputs = find(&arguments.inputs, &objects)?;
+    let mut inputs = find(&arguments.inputs, &objects)?;
     let shelf = Shelf::beside(&arguments.out, &objects)?;
+    shelf.leave_out(&mut inputs);
     let journal = Journal::open(shelf, format!("{} {settings:?}", brigade_compact::FORMAT), &inputs)?;
     let work = Work { settings, objects, progress: Progress::new(journal.bytes()), journal, out: &arguments.out };
     let (summary, failed) = work.all(arguments.threads);

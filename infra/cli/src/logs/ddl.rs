@@ -16,7 +16,7 @@ use crate::print;
     brigade logs ddl --location access_logs --engine duckdb")]
 pub(super) struct Arguments {
     /// Where the table is.
-    #[arg(long, value_name = "PLACE", default_value = "s3://TABLES/access_logs")]
+    #[arg(long, value_name = "PLACE", default_value = "s3://TABLES/access_logs", value_parser = parse_location)]
     location: String,
     /// The table's name; that of the rejects has _rejects behind it.
     #[arg(long, value_name = "NAME", default_value = "access_logs", value_parser = parse_name)]
@@ -24,13 +24,13 @@ pub(super) struct Arguments {
     /// Buckets whose logs are in the table.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     buckets: Vec<String>,
-    /// First day of the table.
-    #[arg(long, value_name = "DAY", default_value = "NOW-3YEARS")]
+    /// First day of the table: `2026-11-01`, or so long ago as `NOW-3YEARS` (DAYS, WEEKS, MONTHS).
+    #[arg(long, value_name = "DAY", default_value = "NOW-3YEARS", value_parser = parse_since)]
     since: String,
     /// Only of this engine.
     #[arg(long, value_enum)]
     engine: Option<Engine>,
-    #[arg(long, default_value = "all", help = COLUMNS.meaning, value_parser = Columns::parse)]
+    #[arg(long, default_value = "all", help = COLUMNS.meaning, value_parser = Columns::parse, allow_hyphen_values = true)]
     columns: Columns,
     #[arg(long, default_value = "day", help = PARTITION.meaning, value_parser = Interval::parse)]
     partition: Interval,
@@ -49,6 +49,25 @@ enum Engine {
 fn parse_name(text: &str) -> Result<String, String> {
     let valid = !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     valid.then(|| text.to_owned()).ok_or_else(|| "expected lower-case letters, digits and _".to_owned())
+}
+
+/// The rejects' table is beside it, which it can't be in another bucket.
+fn parse_location(text: &str) -> Result<String, String> {
+    let is_bucket = text.strip_prefix("s3://").is_some_and(|rest| rest.trim_end_matches('/').split_once('/').is_none());
+    if is_bucket { Err("expected s3://bucket/prefix, or a folder".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// A day, or so many whole units ago, as Athena takes it
+/// ([partition projection](https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html)).
+fn parse_since(text: &str) -> Result<String, String> {
+    let is_unit = |rest: &str| ["DAY", "DAYS", "WEEK", "WEEKS", "MONTH", "MONTHS", "YEAR", "YEARS"].contains(&rest);
+    let is_ago = text.strip_prefix("NOW-").is_some_and(|ago| {
+        let unit = ago.trim_start_matches(|c: char| c.is_ascii_digit());
+        unit.len() < ago.len() && is_unit(unit)
+    });
+    let shape = text.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });
+    let is_day = shape.eq(*b"0000-00-00");
+    (is_ago || is_day).then(|| text.to_owned()).ok_or_else(|| "expected a day as 2026-11-01, or as NOW-3YEARS".to_owned())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -153,5 +172,24 @@ mod tests {
         }
         assert_eq!(FIELDS.iter().filter(|field| text.contains(&format!("  {} ", field.name))).count(), 27);
         assert!(!text.contains("hostid"));
+    }
+
+    #[test]
+    fn a_first_day_and_a_place_are_checked() {
+        for (text, is_good) in [
+            ("2026-11-01", true),
+            ("NOW-3YEARS", true),
+            ("NOW-90DAYS", true),
+            ("x", false),
+            ("NOW", false),
+            ("NOW-YEARS", false),
+            ("2026-11-1", false),
+            ("2026-11-01T00", false),
+        ] {
+            assert_eq!(parse_since(text).is_ok(), is_good, "{text}");
+        }
+        for (text, is_good) in [("s3://b/t", true), ("access_logs", true), ("s3://b", false), ("s3://b/", false)] {
+            assert_eq!(parse_location(text).is_ok(), is_good, "{text}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use brigade::event::BucketName;
 use brigade_compact::durable::{create_folder, name_file};
 
+use super::inputs::{Input, Place};
 use super::objects::{Connection, Objects, place};
 use crate::failure::Failure;
 
@@ -33,6 +34,30 @@ impl Shelf {
             }
             None => Self::Folder(out.trim_end_matches('/').to_owned()),
         })
+    }
+
+    /// Keeps what is no part of the table, of its rejects or of the account of it.
+    pub(super) fn leave_out(&self, inputs: &mut Vec<Input>) {
+        let all = ["", REJECTS, DOCUMENTS];
+        match self {
+            Self::Folder(table) => {
+                // One that is not there yet has nothing inside.
+                let folders: Vec<PathBuf> =
+                    all.iter().filter_map(|end| fs::canonicalize(format!("{table}{end}")).ok()).collect();
+                let is_inside = |path: &Path| folders.iter().any(|folder| path.starts_with(folder));
+                inputs.retain(|input| match &input.place {
+                    Place::File(path) => !fs::canonicalize(path).is_ok_and(|path| is_inside(&path)),
+                    Place::Object(..) => true,
+                });
+            }
+            Self::Bucket(_, bucket, table) => {
+                let prefixes = all.map(|end| format!("{table}{end}/"));
+                inputs.retain(|input| match &input.place {
+                    Place::Object(at, _) => at.bucket != *bucket || !prefixes.iter().any(|p| at.key.as_str().starts_with(p)),
+                    Place::File(_) => true,
+                });
+            }
+        }
     }
 
     /// A document's place, as a user finds it.
