@@ -133,8 +133,9 @@ async fn see(cloud: &dyn Messaging, wish: &Wish, seen: &mut Seen, arns: BTreeSet
             continue;
         }
         match cloud.queue(&arn.name).await {
-            Ok(Some(queue)) => drop(seen.queues.insert(arn.to_string(), queue)),
-            Ok(None) => {}
+            Ok(Some(queue)) if queue.arn == arn => drop(seen.queues.insert(arn.to_string(), queue)),
+            // One of the same name, where the client is and the topic is not, is another queue.
+            Ok(_) => {}
             Err(error) if error.kind == Kind::Denied && !wish.functions.iter().any(|function| function.queue == arn) => {}
             Err(error) => return Err(error),
         }
@@ -164,7 +165,11 @@ pub async fn apply<C: Notifications + Messaging>(cloud: &C, wish: &Wish, patienc
         run.history.read(&seen.notification);
         // A queue that was deleted may be listed for another minute.
         seen.probes.retain(|name| !run.gone.contains(name));
-        let plan = plan(&seen, wish);
+        let mut plan = plan(&seen, wish);
+        // What a removal leaves may go to other topics: that was no reason to refuse it, and is none now that it is done.
+        if !run.done.is_empty() {
+            plan.refusals.retain(|refusal| !matches!(refusal, Refusal::Elsewhere { .. }));
+        }
         if !plan.refusals.is_empty() {
             return Err(run.stopped(plan.steps.clone(), Why::Refused(plan)));
         }
@@ -405,8 +410,8 @@ async fn merge(
                 history.written(&merged);
                 why = Why::Contended;
             }
-            // The policy that lets S3 in may have been written a moment ago.
-            Err(error) if error.is_about_destinations() => why = Why::Failed(error),
+            // The policy that lets S3 in may have been written a moment ago; or somebody else is writing at this moment.
+            Err(error) if error.is_about_destinations() || error.kind == Kind::Conflict => why = Why::Failed(error),
             Err(error) => return Err(Why::Failed(error)),
         }
     }

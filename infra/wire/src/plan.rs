@@ -157,6 +157,13 @@ pub enum Step {
 pub enum Refusal {
     /// S3 would not take the configuration.
     Unwritable(Unwritable),
+    /// A removal finds own rules, and all of them go to other topics than the one that it names.
+    Elsewhere {
+        /// Of the first one.
+        id: String,
+        /// Its topic's ARN.
+        topic: String,
+    },
     /// In words, with what would help.
     Because(String),
 }
