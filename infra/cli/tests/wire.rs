@@ -284,6 +284,24 @@ async fn a_removal_that_was_broken_off_is_finished_by_the_same_call() {
     world.cloud.shutdown().await;
 }
 
+#[tokio::test]
+async fn what_a_bucket_that_is_gone_was_wired_with_goes() {
+    let world = World::new().await;
+    let before = world.state();
+    let (document, _) = world.told(&["--to", BOTH, "--topic", "photo-events", "--apply"]).await;
+    assert_eq!(document["outcome"], "applied", "{document}");
+    world.cloud.store().delete_bucket(&world.bucket).unwrap();
+    let connected = world.wire(&["--to", BOTH]).await;
+    assert_eq!(connected.status.code(), Some(3), "{connected:?}");
+    // A name that was mistyped is not taken for one that is gone.
+    let (document, code) = world.told(&["--to", BOTH, "--remove", "--topic", "their-events", "--apply"]).await;
+    assert_eq!((&document["outcome"], code), (&"refused".into(), 1), "{document}");
+    let (document, code) = world.told(&["--to", BOTH, "--remove", "--apply"]).await;
+    assert_eq!((&document["outcome"], code), (&"applied".into(), 0), "{document}");
+    assert_eq!(world.state(), State { rules: Vec::new(), ..before });
+    world.cloud.shutdown().await;
+}
+
 /// As two hands may have left it: one of the rules goes to another topic.
 #[tokio::test]
 async fn a_removal_is_complete_where_the_rest_goes_to_another_topic() {

@@ -85,14 +85,18 @@ pub enum Why {
 
 /// Reads everything that the plan looks at. What somebody else's is and may not be looked at, or has just ended, is left out.
 pub async fn read<C: Notifications + Messaging>(cloud: &C, wish: &Wish) -> Result<Seen, CloudError> {
-    let notification = cloud.notification(&wish.bucket, &wish.topic.account).await?;
+    let notification = match cloud.notification(&wish.bucket, &wish.topic.account).await {
+        Err(error) if error.kind == Kind::Missing && wish.direction == Direction::Remove => None,
+        there => Some(there?),
+    };
     let mut topic = cloud.topic(&wish.topic).await?;
     if let Some(topic) = &mut topic {
         topic.subscriptions = subscriptions(cloud, wish, std::mem::take(&mut topic.subscriptions)).await?;
     }
     let mut arns: BTreeSet<Arn> = wish.functions.iter().map(|function| function.queue.clone()).collect();
     arns.extend(topic.iter().flat_map(subscribed_queues).filter(|queue| beside(queue, wish)));
-    let mut seen = Seen { notification, topic, ..Seen::default() };
+    let is_gone = notification.is_none();
+    let mut seen = Seen { is_gone, notification: notification.unwrap_or_default(), topic, ..Seen::default() };
     see(cloud, wish, &mut seen, arns).await?;
     // SQS and SNS take only dead-letter queues of the same account and region.
     let targets = seen.topic.iter().flat_map(|topic| &topic.subscriptions).filter_map(Subscription::dead_letters);
@@ -166,9 +170,9 @@ pub async fn apply<C: Notifications + Messaging>(cloud: &C, wish: &Wish, patienc
         // A queue that was deleted may be listed for another minute.
         seen.probes.retain(|name| !run.gone.contains(name));
         let mut plan = plan(&seen, wish);
-        // What a removal leaves may go to other topics: that was no reason to refuse it, and is none now that it is done.
+        // What a removal leaves may go to other topics, and where the bucket is gone nothing is left of it.
         if !run.done.is_empty() {
-            plan.refusals.retain(|refusal| !matches!(refusal, Refusal::Elsewhere { .. }));
+            plan.refusals.retain(|refusal| !refusal.is_of_the_beginning());
         }
         if !plan.refusals.is_empty() {
             return Err(run.stopped(plan.steps.clone(), Why::Refused(plan)));
@@ -187,6 +191,13 @@ pub async fn apply<C: Notifications + Messaging>(cloud: &C, wish: &Wish, patienc
         }
         for (at, step) in plan.steps.iter().enumerate() {
             let left = || plan.steps.get(at..).unwrap_or_default().to_vec();
+            // Who has come to the topic meanwhile would lose it.
+            if matches!(step, Step::DeleteTopic | Step::ExpelBucket) && at > 0 {
+                let now = read(cloud, wish).await.map_err(|error| run.stopped(left(), Why::Failed(error)))?;
+                if !crate::plan::plan(&now, wish).steps.contains(step) {
+                    break;
+                }
+            }
             run.carry_out(step).await.map_err(|why| run.stopped(left(), why))?;
             run.done.push(step.clone());
         }

@@ -45,13 +45,15 @@ struct Contested {
     /// Subscriptions that are listed, though they have just ended.
     ghosts: Vec<Subscription>,
     last_seen: std::sync::Mutex<Notification>,
+    /// Subscribes to the topic as soon as somebody else leaves it.
+    joins: Option<Arn>,
 }
 
 impl Contested {
     fn new(cloud: Aws, moment: Moment, times: usize) -> Self {
         let (reads, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (closed, ghosts) = (Vec::new(), Vec::new());
-        Self { cloud, moment, times, reads, written, closed, ghosts, last_seen: std::sync::Mutex::default() }
+        Self { cloud, moment, times, reads, written, closed, ghosts, last_seen: std::sync::Mutex::default(), joins: None }
     }
 
     async fn rival_writes(&self, account: &str, mut from: Notification) {
@@ -136,7 +138,11 @@ impl Messaging for Contested {
         self.cloud.set_subscription(arn, attributes).await
     }
     async fn unsubscribe(&self, arn: &str) -> Result<(), CloudError> {
-        self.cloud.unsubscribe(arn).await
+        self.cloud.unsubscribe(arn).await?;
+        match &self.joins {
+            Some(queue) => self.cloud.subscribe(&wish().topic, queue, &BTreeMap::new()).await.map(drop),
+            None => Ok(()),
+        }
     }
     async fn queue(&self, name: &str) -> Result<Option<Queue>, CloudError> {
         self.cloud.queue(name).await
@@ -220,6 +226,20 @@ async fn a_rival_that_never_ends_is_said_and_nothing_of_it_is_lost() {
     let ids = ids(&local);
     assert_eq!(ids.iter().filter(|id| id.starts_with("rival-")).count(), contested.written.load(Ordering::SeqCst));
     assert!(local.queues().list("").iter().all(|name| !name.contains("probe")), "the queue for the test event is gone");
+    local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_topic_that_somebody_has_come_to_meanwhile_is_not_deleted() {
+    let (local, aws) = cloud().await;
+    apply(&aws, &wish(), QUICK).await.unwrap();
+    let mut contested = Contested::new(aws, Moment::AfterOurWrite, 0);
+    contested.joins = Some(wish().topic.beside("sqs", "rivals"));
+    let report = apply(&contested, &Wish { direction: Direction::Remove, ..wish() }, QUICK).await.unwrap();
+    assert!(!report.done.contains(&Step::DeleteTopic), "{:?}", report.done);
+    assert!(ids(&local).is_empty());
+    let left = local.topics().subscriptions(None).unwrap();
+    assert!(left.len() == 1 && left[0].endpoint.ends_with(":rivals"), "{left:?}");
     local.shutdown().await;
 }
 

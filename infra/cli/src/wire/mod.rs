@@ -11,7 +11,7 @@ use brigade_local::clock::Clock;
 use brigade_wire::apply::{Patience, Report, Stopped, TestEvent, Why, apply, read};
 use brigade_wire::arn::{Arn, topic_name};
 use brigade_wire::aws::Aws;
-use brigade_wire::notification::{self, Owner};
+use brigade_wire::notification::{self, Notification, Owner};
 use brigade_wire::plan::{Consumer, Direction, Plan, Wish, plan};
 use brigade_wire::policy::topic_sid;
 use brigade_wire::ports::{Check, CloudError, Kind, Messaging, Notifications};
@@ -224,7 +224,11 @@ async fn topic_of(
     functions: &[&'static Function],
 ) -> Result<Arn, Failure> {
     let bucket = &arguments.bucket;
-    let there = cloud.notification(bucket, &base.account).await.map_err(failed)?;
+    let there = match cloud.notification(bucket, &base.account).await {
+        // Of a bucket that is gone, what it was wired with can go too.
+        Err(error) if error.kind == Kind::Missing && arguments.remove => Notification::default(),
+        there => there.map_err(failed)?,
+    };
     if let Some(before) = there.own(owner).find_map(|rule| Arn::parse(notification::topic_of(rule)?)) {
         return Ok(before);
     }

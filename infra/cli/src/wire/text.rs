@@ -137,6 +137,7 @@ pub(super) fn why(why: &Why, wish: &Wish) -> Value {
 fn refusal(refusal: &Refusal, wish: &Wish) -> String {
     match refusal {
         Refusal::Because(why) => why.clone(),
+        Refusal::NoBucket => format!("there is no bucket {}, and nothing of its at the topic {}", wish.bucket, wish.topic),
         Refusal::Elsewhere { id, topic } => format!(
             "the bucket's rule {id} goes to {topic}, not to {}: to take that wiring back, name its topic with --topic {topic}",
             wish.topic

@@ -25,6 +25,15 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, plan: &mut Plan) {
             rule.destination.arn()
         ));
     }
+    if seen.is_gone {
+        let sid = topic_sid(&wish.bucket);
+        let is_its = |topic: &Topic| topic.policy.has(&sid) || topic.made_for.as_deref() == Some(wish.bucket.as_str());
+        if !seen.topic.as_ref().is_some_and(is_its) {
+            plan.refusals.push(Refusal::NoBucket);
+            return;
+        }
+        plan.notes.push(format!("there is no bucket {} any more: what it was wired with goes", wish.bucket));
+    }
     let Some(topic) = &seen.topic else {
         // Rules without their topic are of no use to anybody.
         rules(seen, wish, BTreeSet::new(), plan);

@@ -166,6 +166,7 @@ fn told(why: &Why) -> String {
 fn told_refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Because(why) => why.clone(),
+        Refusal::NoBucket => "there is no such bucket".to_owned(),
         Refusal::Elsewhere { id, topic } => format!("the rule {id} goes to {topic}"),
         Refusal::Unwritable(Unwritable::Invalid(said)) => said.to_string(),
         Refusal::Unwritable(Unwritable::TooMany(rules)) => format!("the bucket would have {rules} rules, and S3 takes 100"),
