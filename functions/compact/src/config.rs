@@ -9,7 +9,8 @@ use crate::places::Places;
 use crate::protocol::claim::Limits;
 use crate::protocol::way::Way;
 use crate::room;
-use crate::run::{After, Flush};
+use crate::run::After;
+use crate::window::Flush;
 
 const OUTPUT: Variable = Variable {
     name: "BRIGADE_OUTPUT",
