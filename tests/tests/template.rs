@@ -229,6 +229,15 @@ fn dedupe_may_tag_objects_where_it_is_told_to_and_nowhere_else() {
 }
 
 #[test]
+fn dedupe_comes_back_within_the_time_in_which_a_fifo_queue_drops_what_it_got() {
+    let function = resource("DedupeFunction", "AWS::Serverless::Function");
+    assert!(number(&function, "Timeout") <= brigade_dedupe::LONGEST_TIMEOUT.as_secs());
+    for (timeout, hidden) in visibilities(&resource("DedupeQueue", "AWS::SQS::Queue"), &function) {
+        assert!(hidden < 300, "{timeout} s, and hidden for {hidden} s");
+    }
+}
+
+#[test]
 fn what_dedupe_keeps_is_kept_as_long_as_it_says_and_expires() {
     let environment: Environment = variables(&resource("DedupeFunction", "AWS::Serverless::Function")).into_iter().collect();
     let layout = brigade_dedupe::Config::read(&environment).unwrap_or_else(|mistakes| panic!("{mistakes}")).layout;

@@ -26,7 +26,7 @@ const REJECTS: usize = 16;
 /// Rows that wait take no more: a column finds its texts by numbers of 32 bits, and a block of records may come on top.
 const MOST: usize = 3 << 30;
 /// Records that go through the columns together.
-const BLOCK: usize = 256;
+const RECORDS_AT_ONCE: usize = 256;
 
 /// What the parts look like.
 #[derive(Clone, Debug)]
@@ -195,7 +195,7 @@ impl<S: Sink> Compactor<S> {
     fn take(&mut self, name: &str, origin: Option<Origin<'_>>, piece: &[u8], number: &mut u64) -> Result<(), CompactError> {
         let ascii = piece.is_ascii();
         self.counts.bytes += piece.len() as u64;
-        let mut block = Vec::with_capacity(BLOCK);
+        let mut block = Vec::with_capacity(RECORDS_AT_ONCE);
         for line in split(piece) {
             *number += 1;
             if is_blank(line) {
@@ -205,7 +205,7 @@ impl<S: Sink> Compactor<S> {
             match parse(line) {
                 Ok(record) => {
                     block.push(record);
-                    if block.len() == BLOCK {
+                    if block.len() == RECORDS_AT_ONCE {
                         self.append(origin, &block, ascii)?;
                         block.clear();
                     }

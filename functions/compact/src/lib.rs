@@ -48,6 +48,7 @@ mod run;
 pub mod samples;
 pub mod source;
 mod table;
+mod window;
 mod worker;
 
 pub use columns::{Columns, Treatment};
@@ -57,7 +58,8 @@ pub use directory::{Directory, Unnamed};
 pub use partition::Interval;
 pub use parts::{InMemory, Part, PartName, Sink, Table};
 pub use places::Places;
-pub use run::{After, Flush};
+pub use run::After;
+pub use window::Flush;
 pub use worker::Compact;
 
 /// The families of events that the function takes: a log object is new once, and is never rewritten.

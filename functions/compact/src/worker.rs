@@ -23,7 +23,8 @@ use crate::protocol::claim::Limits;
 use crate::protocol::inputs::{Group, Named, named};
 use crate::protocol::shard::Shard;
 use crate::protocol::way::Way;
-use crate::run::{After, Ends, Engine, Flush, Pass, Time, late, window};
+use crate::run::{After, Collected, Ends, Engine, Pass, Shift, late};
+use crate::window::{Flush, window};
 
 /// Shards that are worked on at once: each has a batch in flight, if all of them fit into the memory together.
 const SHARDS_AT_ONCE: usize = 4;
@@ -79,13 +80,13 @@ impl Compact {
     }
 
     /// The ends of a group's inputs, by name.
-    async fn settle(&self, group: &Group, time: Time) -> Ends {
+    async fn settle(&self, group: &Group, shift: Shift) -> Ends {
         let document = match self.places.shard(&group.bucket, &group.stem) {
             Ok(document) => document,
             Err(error) => return every(group, &Verdict::park("bad-key", error.to_string())),
         };
         if self.plan_only {
-            let Ok(seen) = timeout_at(time.ends(), self.engine.documents.read(&document)).await else {
+            let Ok(seen) = timeout_at(shift.ends(), self.engine.documents.read(&document)).await else {
                 return every(group, &late());
             };
             return seen.map_or_else(|error| every(group, &error.verdict()), |seen| planned(group, &seen));
@@ -102,15 +103,16 @@ impl Compact {
             way,
             products: &self.products,
             after: self.after,
-            time,
+            shift,
         };
         pass.run(&group.wanted, None).await
     }
 
     /// Publishes what is collected for windows that have closed, whatever the way of flushing is by now.
-    async fn publish(&self, time: Time) -> Outcome {
-        let published = self.engine.publish_closed(&self.places, &self.products, &self.way, self.of_bundles, time);
-        timeout_at(time.ends(), published).await.unwrap_or_else(|_| Err(late())).unwrap_or_else(Outcome::from)
+    async fn publish(&self, shift: Shift) -> Outcome {
+        let Self { engine, places, way, products, .. } = self;
+        let collected = Collected { engine, places, limits: self.of_bundles, way, products, shift };
+        collected.publish().await.unwrap_or_else(Outcome::from)
     }
 }
 
@@ -137,10 +139,10 @@ impl Worker for Compact {
         if self.plan_only {
             return Verdict::skip("plan", "BRIGADE_MODE=plan: nothing is published and nothing forgotten").into();
         }
-        let time = Time::until(deadline);
+        let shift = Shift::until(deadline);
         // However much waits to be published, the ledger must not grow for ever.
-        let published = self.publish(time.most()).await;
-        published.and(self.engine.forget_some(&self.places, time).await.unwrap_or_else(Outcome::from))
+        let published = self.publish(shift.most()).await;
+        published.and(self.engine.forget_some(&self.places, shift).await.unwrap_or_else(Outcome::from))
     }
 }
 
@@ -153,8 +155,8 @@ impl Together for Compact {
             }
         }
         let Named { groups, events } = named(events, &self.input);
-        let time = Time::until(deadline);
-        let one = |(n, group)| async move { (n, self.settle(group, time).await) }.boxed();
+        let shift = Shift::until(deadline);
+        let one = |(n, group)| async move { (n, self.settle(group, shift).await) }.boxed();
         let work: Vec<BoxFuture<'_, (usize, Ends)>> = groups.iter().enumerate().map(one).collect();
         // In no order: one that is slow keeps no others from being begun.
         let at_once = SHARDS_AT_ONCE.min(self.engine.fetches);

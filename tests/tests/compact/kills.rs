@@ -175,8 +175,8 @@ fn lines_of_the_function(last: &Mutex<VecDeque<String>>) -> String {
     last.lock().unwrap().iter().cloned().collect::<Vec<_>>().join("\n")
 }
 
-/// In the middle of work, at another moment each time; tells `lying_in_wait` how often it has waited for work. A process that is killed before it asks for work, again and again, would
-/// be given up by the host for a misconfigured one.
+/// In the middle of work, at another moment each time; tells `lying_in_wait` how often it has waited for work. A process that
+/// is killed before it asks for work, again and again, would be given up by the host for a misconfigured one.
 async fn kill_again_and_again(cloud: &LocalCloud, lying_in_wait: &watch::Sender<usize>, kills: &mut usize) {
     let mut events = cloud.host().events();
     loop {

@@ -2,6 +2,7 @@
 
 use super::bits::{pack, varint, width};
 
+/// Values of a block and of a miniblock, as the encoding calls them.
 const BLOCK: usize = 128;
 const MINIBLOCK: usize = 32;
 

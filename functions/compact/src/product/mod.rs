@@ -74,21 +74,40 @@ pub(crate) struct Output {
     pub(crate) metadata: Metadata,
 }
 
+/// An input of which nothing can be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// It will never be readable.
+    #[error("{0}: not a readable bundle: {1}")]
+    Damaged(Location, String),
+    /// A newer version wrote it.
+    #[error("{0}: {1}")]
+    Newer(Location, String),
+}
+
+impl Unreadable {
+    /// Where it is.
+    pub(crate) fn at(&self) -> &Location {
+        let (Self::Damaged(at, _) | Self::Newer(at, _)) = self;
+        at
+    }
+}
+
+impl From<Unreadable> for Unmade {
+    fn from(input: Unreadable) -> Self {
+        Self::Unreadable(vec![input])
+    }
+}
+
 /// Why a batch's outputs could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unmade {
     /// Of a bundle.
     #[error("a bundle: {0}")]
     Bundle(#[from] io::Error),
-    /// An input will never be readable.
-    #[error("{0}: not a readable bundle: {1}")]
-    Damaged(Location, String),
-    /// A newer version wrote an input.
-    #[error("{0}: {1}")]
-    Newer(Location, String),
-    /// Each of these inputs is damaged or newer. What was made of the others is not to be used.
+    /// Of these inputs. What was made of the others is not to be used.
     #[error("{} inputs can't be read", .0.len())]
-    Inputs(Vec<Unmade>),
+    Unreadable(Vec<Unreadable>),
     /// The thread that made them has failed.
     #[error("{0}")]
     Panic(#[from] tokio::task::JoinError),

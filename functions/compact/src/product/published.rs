@@ -6,7 +6,7 @@ use std::io::Cursor;
 use brigade::storage::{Location, Metadata};
 use bytes::Bytes;
 
-use super::{Made, Making, Output, Unmade};
+use super::{Made, Making, Output, Unmade, Unreadable};
 use crate::bundle::{BundleError, read_bundle};
 use crate::compactor::{CompactError, Compactor, Settings};
 use crate::parts::{InMemory, Table};
@@ -39,9 +39,9 @@ fn unmade(at: &Location, error: BundleError<CompactError>) -> Unmade {
     match error {
         // A bundle lies in memory: what its reader says is said of the bundle.
         BundleError::Damaged(error) | BundleError::Each(CompactError::Read { error, .. }) => {
-            Unmade::Damaged(at.clone(), error.to_string())
+            Unreadable::Damaged(at.clone(), error.to_string()).into()
         }
-        BundleError::Newer(_) => Unmade::Newer(at.clone(), error.to_string()),
+        BundleError::Newer(_) => Unreadable::Newer(at.clone(), error.to_string()).into(),
         BundleError::Each(error) => error.into(),
     }
 }

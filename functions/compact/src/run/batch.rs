@@ -14,7 +14,7 @@ use serde_json::json;
 use super::Pass;
 use super::fetch::Fetched;
 use super::work::Work;
-use crate::product::{Made, Output, Unmade};
+use crate::product::{Made, Output, Unmade, Unreadable};
 use crate::protocol::claim::{self, Begun};
 use crate::protocol::shard::{Batch, Shard};
 
@@ -46,46 +46,27 @@ struct Inputs {
     failed: BTreeMap<String, Verdict>,
 }
 
-/// Why nothing was made of a batch's inputs.
-enum Unread {
-    /// For these, which was found out only in the midst of it: nothing that was made of the others is of use.
-    Inputs(Vec<(String, Wrong)>),
-    /// The batch must be tried again.
-    Failed(Verdict),
-}
-
-/// What is wrong with an input.
-enum Wrong {
-    /// It will never be readable, for this reason.
-    Damaged(String),
-    /// It can't be read here.
-    Failed(Verdict),
-}
-
 impl Pass<'_> {
     /// Publishes the batch. `Err`: it stays open, and all its messages must come back.
     pub(super) async fn publish(&self, batch: &Batch, seen: Seen<Shard>, room: &Arc<Held>) -> Result<Published, Verdict> {
         let shard = Shard::new(self.bucket, self.stem);
-        let mut wrong = BTreeMap::new();
-        // A round has found all inputs that are wrong: that is rare enough to read the others once more.
+        let mut unreadable = BTreeMap::new();
+        // A round has found all inputs that are so: that is rare enough to read the others once more.
         let (mut inputs, made) = loop {
-            match self.read(&shard, batch, &wrong, room).await {
+            match self.read(&shard, batch, &unreadable, room).await {
                 Ok(read) => break read,
-                Err(Unread::Inputs(found)) if !self.time.left().is_zero() => wrong.extend(found),
-                Err(Unread::Inputs(_)) => {
-                    return Err(Verdict::retry(
-                        "unstarted",
-                        "no time left to read the batch again without what is damaged or newer",
-                    ));
+                Err(Unmade::Unreadable(found)) if !self.shift.left().is_zero() => {
+                    unreadable.extend(found.into_iter().map(|input| (self.name(input.at()), input)));
                 }
-                Err(Unread::Failed(verdict)) => return Err(verdict),
+                Err(unmade) => return Err(not_made(&unmade)),
             }
         };
         let mut aside = BTreeMap::new();
-        for (name, what) in wrong {
-            match what {
-                Wrong::Damaged(reason) => drop(aside.insert(name, reason)),
-                Wrong::Failed(verdict) => drop(inputs.failed.insert(name, verdict)),
+        for (name, input) in unreadable {
+            match input {
+                Unreadable::Damaged(_, reason) => drop(aside.insert(name, reason)),
+                // It can't be read here.
+                Unreadable::Newer(..) => drop(inputs.failed.insert(name, Verdict::retry("newer", input.to_string()))),
             }
         }
         let seen = self.begin(batch, &inputs.failed, &aside, &made, seen).await?;
@@ -109,18 +90,19 @@ impl Pass<'_> {
         Ok(Published { made, written, read, others, set_aside, seen: committed.seen })
     }
 
-    /// Reads all inputs but those that are `wrong`, so many at once, while what has arrived is worked on by another thread.
+    /// Reads all inputs but those that are known to be `unreadable`, so many at once, while what has arrived is worked on by
+    /// another thread.
     async fn read(
         &self,
         shard: &Shard,
         batch: &Batch,
-        wrong: &BTreeMap<String, Wrong>,
+        unreadable: &BTreeMap<String, Unreadable>,
         room: &Arc<Held>,
-    ) -> Result<(Inputs, Made), Unread> {
+    ) -> Result<(Inputs, Made), Unmade> {
         let way = batch.way.as_ref().unwrap_or(&self.way);
-        let making = self.products.begin(way, &batch.id, self.rows(batch)).map_err(|unmade| self.unread(unmade))?;
+        let making = self.products.begin(way, &batch.id, self.rows(batch))?;
         let mut work = Work::new(making, Arc::clone(room));
-        let wanted = batch.inputs.iter().filter(|name| !wrong.contains_key(*name));
+        let wanted = batch.inputs.iter().filter(|name| !unreadable.contains_key(*name));
         let fetches: Vec<BoxFuture<'_, _>> = wanted.map(|name| self.fetch_one(shard, name).boxed()).collect();
         let mut fetches = stream::iter(fetches).buffer_unordered(self.engine.fetches);
         let mut inputs = Inputs::default();
@@ -128,7 +110,7 @@ impl Pass<'_> {
             let fetched = tokio::select! {
                 biased;
                 done = work.step(), if work.is_busy() => {
-                    done.map_err(|unmade| self.unread(unmade))?;
+                    done?;
                     continue;
                 }
                 fetched = fetches.next(), if !work.is_full() => fetched,
@@ -148,29 +130,12 @@ impl Pass<'_> {
                 }
             }
         }
-        let made = work.finish().await.map_err(|unmade| self.unread(unmade))?;
-        Ok((inputs, made))
+        Ok((inputs, work.finish().await?))
     }
 
-    fn unread(&self, unmade: Unmade) -> Unread {
-        let text = unmade.to_string();
-        match unmade {
-            Unmade::Inputs(inputs) => Unread::Inputs(inputs.into_iter().filter_map(|input| self.wrong(input)).collect()),
-            Unmade::Panic(_) => Unread::Failed(Verdict::retry("panic", text)),
-            _ => Unread::Failed(Verdict::retry("not-made", text)),
-        }
-    }
-
-    /// An input's name, and what is wrong with it.
-    fn wrong(&self, input: Unmade) -> Option<(String, Wrong)> {
-        let text = input.to_string();
-        let (at, wrong) = match input {
-            Unmade::Damaged(at, reason) => (at, Wrong::Damaged(reason)),
-            Unmade::Newer(at, _) => (at, Wrong::Failed(Verdict::retry("newer", text))),
-            _ => return None,
-        };
+    fn name(&self, at: &Location) -> String {
         let key = at.key.as_str();
-        Some((key.strip_prefix(self.stem).unwrap_or(key).to_owned(), wrong))
+        key.strip_prefix(self.stem).unwrap_or(key).to_owned()
     }
 
     async fn fetch_one(&self, shard: &Shard, name: &str) -> (String, Option<Location>, Fetched) {
@@ -262,6 +227,17 @@ impl Pass<'_> {
             ..PutOptions::default()
         };
         self.engine.store.put(&output.at, output.body.clone(), options).await.map(drop)
+    }
+}
+
+/// The batch must be tried again.
+fn not_made(unmade: &Unmade) -> Verdict {
+    match unmade {
+        Unmade::Unreadable(_) => {
+            Verdict::retry("unstarted", "no time left to read the batch again without what is damaged or newer")
+        }
+        Unmade::Panic(_) => Verdict::retry("panic", unmade.to_string()),
+        _ => Verdict::retry("not-made", unmade.to_string()),
     }
 }
 

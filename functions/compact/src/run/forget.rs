@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use time::{Duration, OffsetDateTime};
 use tokio::time::timeout_at;
 
-use super::{Engine, Time};
+use super::{Engine, Shift};
 use crate::places::Places;
 use crate::protocol::claim;
 use crate::protocol::shard::Shard;
@@ -26,7 +26,7 @@ const FRESH: Duration = Duration::minutes(2);
 impl Engine {
     /// Looks at some shards, as long as there is time. Answers how many inputs were forgotten. A shard that can't be looked at
     /// holds no other up, and its failure is told at the end; what there was no time for has its turn in another run.
-    pub(crate) async fn forget_some(&self, places: &Places, time: Time) -> Result<Outcome, Verdict> {
+    pub(crate) async fn forget_some(&self, places: &Places, shift: Shift) -> Result<Outcome, Verdict> {
         let (mut whole, mut forgotten, mut names) = (Outcome::from(Verdict::Done), 0, NAMES);
         // By S3's own clock, which the first document tells.
         let mut now = None;
@@ -35,7 +35,7 @@ impl Engine {
                 continue;
             }
             let document = Location::new(places.state_bucket().clone(), entry.key.clone());
-            match timeout_at(time.ends(), self.forget_in(&document, &entry, &mut now, &mut names)).await {
+            match timeout_at(shift.ends(), self.forget_in(&document, &entry, &mut now, &mut names)).await {
                 Ok(Ok(some)) => forgotten += some,
                 Ok(Err(verdict)) => whole = whole.and(verdict.into()),
                 Err(_) => break,

@@ -2,12 +2,11 @@
 
 mod after;
 mod batch;
+mod closed;
 mod fetch;
 mod forget;
 mod pass;
-mod publish;
-mod time;
-mod windows;
+mod shift;
 mod work;
 
 use std::collections::BTreeSet;
@@ -18,11 +17,10 @@ use brigade::ledger::Documents;
 use brigade::storage::{Encryption, Store};
 use brigade::worker::{Lines, Pace};
 
-pub(crate) use self::time::{Time, late};
 pub use after::After;
+pub(crate) use closed::Collected;
 pub(crate) use pass::{Ends, Pass};
-pub use windows::Flush;
-pub(crate) use windows::window;
+pub(crate) use shift::{Shift, late};
 
 /// What all passes of a process share.
 pub(crate) struct Engine {

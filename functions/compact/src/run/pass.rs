@@ -12,7 +12,7 @@ use brigade::verdict::{Outcome, Reason, Verdict};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::batch::Published;
-use super::{After, Engine, Time, late};
+use super::{After, Engine, Shift, late};
 use crate::product::Products;
 use crate::protocol::claim::{self, Claimant, Claimed, Limits, Standing};
 use crate::protocol::shard::{Batch, Shard};
@@ -47,7 +47,7 @@ pub(crate) struct Pass<'a> {
     pub(crate) way: Way,
     pub(crate) products: &'a Products,
     pub(crate) after: After,
-    pub(crate) time: Time,
+    pub(crate) shift: Shift,
 }
 
 impl Pass<'_> {
@@ -56,7 +56,7 @@ impl Pass<'_> {
     /// It ends with its time: what has an end by then keeps it, and the rest comes back.
     pub(crate) async fn run(&self, wanted: &BTreeMap<String, u64>, seen: Option<Seen<Shard>>) -> Ends {
         let mut ends = Ends::new();
-        if timeout_at(self.time.ends(), self.go_on(wanted, seen, &mut ends)).await.is_err() {
+        if timeout_at(self.shift.ends(), self.go_on(wanted, seen, &mut ends)).await.is_err() {
             for name in wanted.keys() {
                 ends.entry(name.clone()).or_insert_with(|| late().into());
             }
@@ -76,13 +76,13 @@ impl Pass<'_> {
             if left.is_empty() {
                 return;
             }
-            if !self.time.is_enough_for(self.engine.pace.estimate()) {
+            if !self.shift.is_enough_for(self.engine.pace.estimate()) {
                 return all(ends, left.keys(), &unstarted());
             }
             // Before the claim: a batch that waits for memory should not have a lease that runs.
             let bytes = self.limits.bytes.min(left.values().copied().fold(0, u64::saturating_add));
-            let expected = self.weight(bytes, seen.as_ref());
-            let Some(mut room) = self.room(expected).await else { return all(ends, left.keys(), &unstarted()) };
+            let weight = self.weight(bytes, seen.as_ref());
+            let Some(mut room) = self.room(weight).await else { return all(ends, left.keys(), &unstarted()) };
             let claimed = self.claim(&owner, &left, &tried, seen.take()).await;
             match claimed {
                 Err(verdict) => return all(ends, left.keys(), &verdict),
@@ -92,12 +92,12 @@ impl Pass<'_> {
                 }
                 Ok((Claimed::Work(batch), at)) => {
                     tried.insert(batch.id.clone());
-                    let weight = self.weight(self.expected(&batch), Some(&at));
-                    if weight > expected {
+                    let found = self.weight(self.bytes_of(&batch), Some(&at));
+                    if found > weight {
                         // Another has begun it, or it is one large log object, or the document is large. Who holds nothing can
                         // wait for more.
                         drop(room);
-                        let Some(more) = self.room(weight).await else { return all(ends, left.keys(), &unstarted()) };
+                        let Some(more) = self.room(found).await else { return all(ends, left.keys(), &unstarted()) };
                         room = more;
                     }
                     seen = self.work(&batch, at, &left, ends, &room).await;
@@ -108,7 +108,7 @@ impl Pass<'_> {
     }
 
     /// What the batch's inputs hold together. Version 1 didn't tell.
-    fn expected(&self, batch: &Batch) -> u64 {
+    fn bytes_of(&self, batch: &Batch) -> u64 {
         if batch.bytes == 0 { self.limits.bytes } else { batch.bytes }
     }
 
@@ -120,7 +120,7 @@ impl Pass<'_> {
 
     /// That much memory, beside what other shards hold; `None`: no time is left to wait.
     async fn room(&self, weight: u64) -> Option<Arc<Held>> {
-        timeout(self.time.left(), self.engine.batches.hold(weight)).await.ok().map(Arc::new)
+        timeout(self.shift.left(), self.engine.batches.hold(weight)).await.ok().map(Arc::new)
     }
 
     fn text(&self, bytes: u64) -> u64 {
@@ -129,7 +129,7 @@ impl Pass<'_> {
 
     /// Bytes of the rows that a batch may keep until its end: where there are more than was expected, they get out of order.
     pub(super) fn rows(&self, batch: &Batch) -> usize {
-        usize::try_from(self.text(self.expected(batch)).max(LEAST_ROWS)).unwrap_or(usize::MAX)
+        usize::try_from(self.text(self.bytes_of(batch)).max(LEAST_ROWS)).unwrap_or(usize::MAX)
     }
 
     async fn claim(
@@ -139,7 +139,7 @@ impl Pass<'_> {
         tried: &BTreeSet<String>,
         seen: Option<Seen<Shard>>,
     ) -> Result<(Claimed, Seen<Shard>), Verdict> {
-        let lease = self.time.left() + Deadline::RESERVE + SLACK;
+        let lease = self.shift.left() + Deadline::RESERVE + SLACK;
         let claimant = Claimant { owner, lease, limits: self.limits, way: &self.way, tried };
         let step = |shard: Option<&Shard>, date| claim::claim(shard, (self.bucket, self.stem), wanted, &claimant, date);
         let updated = self.engine.documents.update(&self.document, seen, step).await.map_err(|error| error.verdict())?;

@@ -11,7 +11,7 @@ use brigade::storage::Location;
 use bytes::Bytes;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use crate::product::{Made, Making, Unmade};
+use crate::product::{Made, Making, Unmade, Unreadable};
 
 /// Inputs that have arrived and wait for the processor.
 const AHEAD: usize = 8;
@@ -20,26 +20,27 @@ const AHEAD: usize = 8;
 type Arrived = (Location, Bytes, Held);
 
 /// What is made so far, and the memory that it holds wherever it is.
-struct Begun {
+struct Draft {
     making: Box<dyn Making>,
-    /// What is wrong with inputs. From the first one on nothing is made any more: the others are looked at alone, so that one
-    /// round finds all of these.
-    wrong: Vec<Unmade>,
+    /// From the first one on nothing is made any more: the other inputs are looked at alone, so that one round finds all of
+    /// these.
+    unreadable: Vec<Unreadable>,
     _room: Arc<Held>,
 }
 
 /// The outputs of one batch, being made.
 pub(super) struct Work {
     /// `None` while a thread has it.
-    begun: Option<Begun>,
-    thread: Option<JoinHandle<Result<Begun, Unmade>>>,
+    draft: Option<Draft>,
+    thread: Option<JoinHandle<Result<Draft, Unmade>>>,
     waiting: Vec<Arrived>,
 }
 
 impl Work {
     /// Begins without any. `room` is the batch's memory.
     pub(super) fn new(making: Box<dyn Making>, room: Arc<Held>) -> Self {
-        Self { begun: Some(Begun { making, wrong: Vec::new(), _room: room }), thread: None, waiting: Vec::new() }
+        let draft = Draft { making, unreadable: Vec::new(), _room: room };
+        Self { draft: Some(draft), thread: None, waiting: Vec::new() }
     }
 
     /// An input has arrived.
@@ -63,7 +64,7 @@ impl Work {
         let Some(thread) = &mut self.thread else { return Ok(()) };
         let done = thread.await;
         self.thread = None;
-        self.begun = Some(result(done)?);
+        self.draft = Some(result(done)?);
         self.go_on();
         Ok(())
     }
@@ -74,27 +75,28 @@ impl Work {
             self.step().await?;
         }
         // It is gone only where a step has failed before.
-        let begun = self.begun.ok_or(Unmade::Before)?;
-        result(spawn_blocking(move || begun.finish()).await)
+        let draft = self.draft.ok_or(Unmade::Before)?;
+        result(spawn_blocking(move || draft.finish()).await)
     }
 
     fn go_on(&mut self) {
         if self.waiting.is_empty() {
             return;
         }
-        if let Some(begun) = self.begun.take() {
+        if let Some(draft) = self.draft.take() {
             let inputs = mem::take(&mut self.waiting);
-            self.thread = Some(spawn_blocking(move || begun.add_all(inputs)));
+            self.thread = Some(spawn_blocking(move || draft.add_all(inputs)));
         }
     }
 }
 
-impl Begun {
+impl Draft {
     fn add_all(mut self, inputs: Vec<Arrived>) -> Result<Self, Unmade> {
         for (at, body, _held) in inputs {
-            let added = if self.wrong.is_empty() { self.making.add(&at, &body) } else { self.making.check(&at, &body) };
+            let usable = self.unreadable.is_empty();
+            let added = if usable { self.making.add(&at, &body) } else { self.making.check(&at, &body) };
             match added {
-                Err(wrong @ (Unmade::Damaged(..) | Unmade::Newer(..))) => self.wrong.push(wrong),
+                Err(Unmade::Unreadable(inputs)) => self.unreadable.extend(inputs),
                 added => added?,
             }
         }
@@ -102,7 +104,7 @@ impl Begun {
     }
 
     fn finish(self) -> Result<Made, Unmade> {
-        if self.wrong.is_empty() { self.making.finish() } else { Err(Unmade::Inputs(self.wrong)) }
+        if self.unreadable.is_empty() { self.making.finish() } else { Err(Unmade::Unreadable(self.unreadable)) }
     }
 }
 

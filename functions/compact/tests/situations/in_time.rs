@@ -10,7 +10,7 @@ use brigade::worker::{Together, Worker};
 use brigade_compact::Compact;
 use tokio::time::timeout_at;
 
-use crate::stage::{Stage, codes, handle};
+use crate::stage::{At, Stage, codes, handle};
 
 const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 const ONE_DAY_LATER: Duration = Duration::from_secs(26 * 3600);
@@ -54,24 +54,28 @@ async fn a_slow_batch_takes_nothing_from_those_of_its_shard_that_are_done() {
 
 #[tokio::test(start_paused = true)]
 async fn one_slow_window_takes_nothing_from_the_schedules_account() {
+    fn of_eleven(point: &Point, place: &str) -> bool {
+        let place = format!("{place}/2026-11-22-11");
+        point.operation == "GetObject" && point.place.contains(&place) && point.moment == Moment::BeforeEffect
+    }
     let hourly = &[("BRIGADE_FLUSH", "hour"), ("BRIGADE_RAW", "delete")];
-    let stage = Stage::new();
-    for (hour, id) in [(10, "a"), (11, "b")] {
-        let event = stage.log(hour, &id.to_uppercase(), &[id]).await;
-        assert_eq!(codes(&handle(&stage.function(hourly, u64::from(hour)), &[event]).await), ["done"]);
+    let requests: [At; 2] = [|point| of_eleven(point, "windows"), |point| of_eleven(point, "_open")];
+    for slow in requests {
+        let stage = Stage::new();
+        for (hour, id) in [(10, "a"), (11, "b")] {
+            let event = stage.log(hour, &id.to_uppercase(), &[id]).await;
+            assert_eq!(codes(&handle(&stage.function(hourly, u64::from(hour)), &[event]).await), ["done"]);
+        }
+        stage.let_pass(ONE_DAY_LATER);
+        let function = stage.slow(hourly, slow, FOR_EVER);
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let outcome = timeout_at(deadline.work_ends(), function.on_schedule(deadline)).await.unwrap();
+        assert_eq!(codes(std::slice::from_ref(&outcome)), ["deadline"]);
+        for figure in [("lines", 1), ("forgotten", 2)] {
+            assert!(outcome.figures.contains(&figure), "{outcome:?}");
+        }
+        assert_eq!(stage.lines().await, ["a"]);
     }
-    stage.let_pass(ONE_DAY_LATER);
-    let of_eleven = |point: &Point| {
-        point.operation == "GetObject" && point.place.contains("/_open/2026-11-22-11") && point.moment == Moment::BeforeEffect
-    };
-    let function = stage.slow(hourly, of_eleven, FOR_EVER);
-    let deadline = Deadline::after(Duration::from_secs(60));
-    let outcome = timeout_at(deadline.work_ends(), function.on_schedule(deadline)).await.unwrap();
-    assert_eq!(codes(std::slice::from_ref(&outcome)), ["deadline"]);
-    for figure in [("lines", 1), ("forgotten", 2)] {
-        assert!(outcome.figures.contains(&figure), "{outcome:?}");
-    }
-    assert_eq!(stage.lines().await, ["a"]);
 }
 
 #[tokio::test(start_paused = true)]

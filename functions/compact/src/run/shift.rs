@@ -1,4 +1,4 @@
-//! The time that passes have.
+//! The time that an invocation's passes have.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ const TELLING: Duration = Duration::from_millis(250);
 
 /// What an invocation has for its passes, from when it began.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Time {
+pub(crate) struct Shift {
     deadline: Deadline,
     whole: Duration,
 }
 
-impl Time {
+impl Shift {
     /// From now until shortly before the work has to end: what is done by then is told, and not dropped with what is not.
     pub(crate) fn until(deadline: Deadline) -> Self {
         let deadline = deadline.earlier(TELLING);
@@ -70,15 +70,15 @@ mod tests {
             (55, 0, true),
             (60, 0, false),
         ] {
-            let time = Time::until(Deadline::after(seconds(60) + TELLING + Deadline::RESERVE));
+            let shift = Shift::until(Deadline::after(seconds(60) + TELLING + Deadline::RESERVE));
             tokio::time::advance(seconds(passed)).await;
-            assert_eq!(time.is_enough_for(seconds(estimate)), expected, "{estimate} s when {passed} s have passed");
+            assert_eq!(shift.is_enough_for(seconds(estimate)), expected, "{estimate} s when {passed} s have passed");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn most_of_it_leaves_a_quarter() {
-        let time = Time::until(Deadline::after(Duration::from_secs(60) + TELLING + Deadline::RESERVE));
-        assert_eq!((time.left(), time.most().left()), (Duration::from_secs(60), Duration::from_secs(45)));
+        let shift = Shift::until(Deadline::after(Duration::from_secs(60) + TELLING + Deadline::RESERVE));
+        assert_eq!((shift.left(), shift.most().left()), (Duration::from_secs(60), Duration::from_secs(45)));
     }
 }
