@@ -1,9 +1,9 @@
 //! How much a sweep needs: `cargo run --release -p brigade-cleanup --no-default-features --example sweep_figures [KEYS]`.
 //!
 //! A bucket of KEYS sources (1,000,000) and their derived objects, of which some have no source, is swept: planned, and then
-//! removed. Nothing of it is stored: each page of a listing is made when it is asked for, so that what the sweep itself holds is
-//! what is measured. Prints derived objects per second of the plan, the peak of what was allocated beyond the start, and what the
-//! process had resident at most; and whether what was removed is what the plan has listed.
+//! removed. Nothing of it is stored: each page of a listing is made when it is asked for, so that what the sweep itself holds
+//! is what is measured. Prints derived objects per second of the plan, the peak of what was allocated beyond the start, and
+//! what the process had resident at most; and whether what was removed is what the plan has listed.
 
 #![expect(clippy::unwrap_used, reason = "an example stops at the first surprise")]
 
