@@ -57,8 +57,8 @@ fn add(path: &Path, above: &mut Vec<PathBuf>, found: &mut Vec<Input>) -> Result<
     let failure = |error: io::Error| Failure::environment(path.display(), error);
     let about = fs::metadata(path).map_err(failure)?;
     if about.is_file() {
-        let name = path.to_string_lossy().into_owned();
-        found.push(Input { name, size: about.len(), place: Place::File(path.to_owned()) });
+        let name = path.to_str().ok_or_else(|| Failure::environment(path.display(), "the name is not UTF-8"))?;
+        found.push(Input { name: name.to_owned(), size: about.len(), place: Place::File(path.to_owned()) });
         return Ok(());
     }
     if !about.is_dir() {
