@@ -392,9 +392,13 @@ fn an_existing_bucket_announces_what_a_new_one_does() {
     let request = brigade_wire::stack::Request::parse(&request).expect("a request");
     let properties = request.properties.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(properties.families.len(), families.len());
-    // CloudFormation waits for the answer longer than the function may work.
-    let works = number(&resource("WireFunction", "AWS::Serverless::Function"), "Timeout");
-    assert!(number(&wire, "ServiceTimeout") > works);
+    // CloudFormation waits for the answer until no attempt is at work any more: a late one of a change that was given up would
+    // write its rules over those of the way back.
+    let function = resource("WireFunction", "AWS::Serverless::Function");
+    let (works, begins) = (number(&function, "Timeout"), number(&function, "MaximumEventAgeInSeconds"));
+    assert!(number(&wire, "ServiceTimeout") > begins + works);
+    // Lambda pauses for one minute and for two: the last attempt begins before its event is too old.
+    assert!(begins > 2 * works + 60 + 120);
 }
 
 #[test]

@@ -294,6 +294,16 @@ fn links_that_lead_nowhere_are_named_and_those_that_lead_back_are_left_out() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_name_that_no_document_can_hold_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let world = World::with(0..1);
+    std::fs::write(world.path("day").join(std::ffi::OsStr::from_bytes(b"\xff.log")), text(1)).unwrap();
+    assert!(world.refused(&["day", "--out", "table"], 3).contains("the name is not UTF-8"));
+    assert_eq!(std::fs::read_dir(world.folder.path()).unwrap().count(), 1, "only day");
+}
+
+#[test]
 fn an_unfinished_batch_whose_log_is_gone_says_what_to_do() {
     let world = World::with(0..2);
     world.compact(&["day/", "--out", "table"]);

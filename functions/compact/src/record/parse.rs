@@ -81,7 +81,7 @@ pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
     if has_control(head) || has_control(client.rest) {
         return Err(Reject::ControlCharacter);
     }
-    if holds_another(behind_time, client.rest) {
+    if holds_another(behind_time) {
         return Err(Reject::TwoRecords);
     }
     let mut rest = Some(client.rest);
@@ -144,14 +144,13 @@ fn has_control(text: &[u8]) -> bool {
     text.iter().filter(|byte| **byte < b' ').count() > 0
 }
 
-/// Whether another record begins behind the time of this one. In the tail a time alone tells, since no field there has one;
-/// before, inside of quotes, a time and what follows it up to a request URI.
-fn holds_another(behind_time: &[u8], tail: &[u8]) -> bool {
-    memchr_iter(b'[', behind_time).filter_map(|at| behind_time.get(at..)).any(|text| {
-        let mut rest = text;
-        let in_tail = text.len() <= tail.len();
-        bracketed_time(&mut rest).is_ok()
-            && (in_tail || asked(&mut rest).is_ok() && (rest.starts_with(b"\"") || rest.starts_with(b"- ")))
+/// Whether another record begins behind the time of this one: a time with what follows it up to a request URI, and an operation
+/// among it that is named as S3 names them. (A time alone could be a field that a later S3 appends.)
+fn holds_another(behind_time: &[u8]) -> bool {
+    memchr_iter(b'[', behind_time).filter_map(|at| behind_time.get(at..)).any(|mut rest| {
+        let asked = bracketed_time(&mut rest).and_then(|_| asked(&mut rest));
+        let is_head = asked.is_ok_and(|[.., operation, _]| operation.is_some_and(|name| memchr(b'.', name).is_some()));
+        is_head && (rest.starts_with(b"\"") || rest.starts_with(b"- "))
     })
 }
 

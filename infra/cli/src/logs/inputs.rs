@@ -57,8 +57,8 @@ fn add(path: &Path, above: &mut Vec<PathBuf>, found: &mut Vec<Input>) -> Result<
     let failure = |error: io::Error| Failure::environment(path.display(), error);
     let about = fs::metadata(path).map_err(failure)?;
     if about.is_file() {
-        let name = path.to_string_lossy().into_owned();
-        found.push(Input { name, size: about.len(), place: Place::File(path.to_owned()) });
+        let name = path.to_str().ok_or_else(|| Failure::environment(path.display(), "the name is not UTF-8"))?;
+        found.push(Input { name: name.to_owned(), size: about.len(), place: Place::File(path.to_owned()) });
         return Ok(());
     }
     if !about.is_dir() {
@@ -143,13 +143,23 @@ pub(super) fn unpacked<'a>(reader: impl Read + 'a) -> io::Result<Box<dyn Read + 
     Ok(if is_packed(&mut reader)? { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
 }
 
-/// Whether a file can be read: it has to open, and one of gzip has to unpack to its end, where alone it shows to be whole.
-pub(super) fn check(path: &Path) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+/// Whether a file can be read: it has to open and not to be written any more, and one of gzip has to unpack to its end, where
+/// alone it shows to be whole.
+pub(super) fn check(path: &Path, size: u64) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 16, as_it_was(path, size)?);
     if is_packed(&mut reader)? {
         io::copy(&mut MultiGzDecoder::new(reader), &mut io::sink())?;
     }
     Ok(())
+}
+
+/// A file of the size that it was found with.
+pub(super) fn as_it_was(path: &Path, size: u64) -> io::Result<impl Read + use<>> {
+    let file = File::open(path)?;
+    match file.metadata()?.len() {
+        now if now == size => Ok(file.take(size)),
+        now => Err(io::Error::other(format!("it has {now} bytes, and had {size}"))),
+    }
 }
 
 fn is_packed(reader: &mut impl BufRead) -> io::Result<bool> {
