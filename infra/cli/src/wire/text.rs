@@ -6,6 +6,7 @@ use brigade::notification::{Destination, Draft, MAX_RULES};
 use brigade_wire::apply::{TestEvent, Why};
 use brigade_wire::notification::{Overlap, Unwritable};
 use brigade_wire::plan::{Line, Plan, Refusal, Sign, Step, Wish, told};
+use brigade_wire::ports::Kind;
 use serde_json::{Value, json};
 
 use super::{Arguments, Outcome};
@@ -61,8 +62,12 @@ pub(super) fn outcome(arguments: &Arguments, plan: &Plan, outcome: &Outcome) -> 
                 steps => steps.iter().map(|s| format!("  {}", step(s))).collect::<Vec<_>>().join("\n"),
             };
             let why = why_in_words(&stopped.why);
+            let or_lost = match &stopped.why {
+                Why::Failed(error) if error.kind == Kind::Unavailable => ", unless the first one's answer alone was lost",
+                _ => "",
+            };
             format!(
-                "\nNOT COMPLETE: {why}\n\ndone, and in effect:\n{}\nnot done:\n{}\n\nThe same call again goes on from here; with \
+                "\nNOT COMPLETE: {why}\n\ndone, and in effect:\n{}\nnot done{or_lost}:\n{}\n\nThe same call again goes on from here; with \
                  --remove it takes back what is done.",
                 list(&stopped.done),
                 list(&stopped.left)
