@@ -403,8 +403,8 @@ fn an_existing_bucket_announces_what_a_new_one_does() {
     assert!(begins > 2 * works + 60 + 120);
 }
 
-/// The prefix stands in a notification's filter, which is form-encoded, in BRIGADE_INPUT, which is not and has commas and stars of
-/// its own, and in policies, which have stars, question marks and dollars.
+/// The prefix stands in a notification's filter, which is form-encoded, in BRIGADE_INPUT, which is not and has commas and
+/// stars of its own, and in policies, which have stars, question marks and dollars.
 #[test]
 fn a_prefix_means_the_same_wherever_it_stands() {
     let parameter = below(&lines(), "InputPrefix:");
