@@ -203,6 +203,15 @@ fn dedupe_may_tag_objects_where_it_is_told_to_and_nowhere_else() {
 }
 
 #[test]
+fn dedupe_comes_back_within_the_time_in_which_a_fifo_queue_drops_what_it_got() {
+    let function = resource("DedupeFunction", "AWS::Serverless::Function");
+    assert!(number(&function, "Timeout") <= brigade_dedupe::LONGEST_TIMEOUT.as_secs());
+    for (timeout, hidden) in visibilities(&resource("DedupeQueue", "AWS::SQS::Queue"), &function) {
+        assert!(hidden < 300, "{timeout} s, and hidden for {hidden} s");
+    }
+}
+
+#[test]
 fn what_dedupe_keeps_is_kept_as_long_as_it_says_and_expires() {
     let environment: Environment = variables(&resource("DedupeFunction", "AWS::Serverless::Function")).into_iter().collect();
     let layout = brigade_dedupe::Config::read(&environment).unwrap_or_else(|mistakes| panic!("{mistakes}")).layout;
@@ -357,9 +366,13 @@ fn an_existing_bucket_announces_what_a_new_one_does() {
     let request = brigade_wire::stack::Request::parse(&request).expect("a request");
     let properties = request.properties.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(properties.families.len(), families.len());
-    // CloudFormation waits for the answer longer than the function may work.
-    let works = number(&resource("WireFunction", "AWS::Serverless::Function"), "Timeout");
-    assert!(number(&wire, "ServiceTimeout") > works);
+    // CloudFormation waits for the answer until no attempt is at work any more: a late one of a change that was given up would
+    // write its rules over those of the way back.
+    let function = resource("WireFunction", "AWS::Serverless::Function");
+    let (works, begins) = (number(&function, "Timeout"), number(&function, "MaximumEventAgeInSeconds"));
+    assert!(number(&wire, "ServiceTimeout") > begins + works);
+    // Lambda pauses for one minute and for two: the last attempt begins before its event is too old.
+    assert!(begins > 2 * works + 60 + 120);
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn sequencer(key: usize, number: u64) -> String {
 
 async fn deliver(dedupe: &Dedupe, events: &[ObjectEvent]) -> Vec<String> {
     let events: Vec<&ObjectEvent> = events.iter().collect();
-    let outcomes = dedupe.handle_all(&events, Deadline::after(Duration::from_secs(60))).await;
+    let outcomes = dedupe.handle_all(&events, Deadline::after(Duration::from_secs(30))).await;
     let word =
         |o: &Outcome| [o.verdict.name(), o.verdict.reason().map_or("", |reason| &reason.code)].join(" ").trim().to_owned();
     outcomes.iter().map(word).collect()

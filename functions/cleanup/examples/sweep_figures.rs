@@ -1,13 +1,14 @@
 //! How much a sweep needs: `cargo run --release -p brigade-cleanup --no-default-features --example sweep_figures [KEYS]`.
 //!
-//! A bucket of KEYS sources (1,000,000) and their derived objects, of which some have no source, is swept. Nothing of it is
-//! stored: each page of a listing is made when it is asked for, so that what the sweep itself holds is what is measured. Prints
-//! derived objects per second, and the peak of what was allocated beyond the start.
+//! A bucket of KEYS sources (1,000,000) and their derived objects, of which some have no source, is swept: planned, and then
+//! removed. Nothing of it is stored: each page of a listing is made when it is asked for, so that what the sweep itself holds
+//! is what is measured. Prints derived objects per second of the plan, the peak of what was allocated beyond the start, and
+//! what the process had resident at most; and whether what was removed is what the plan has listed.
 
 #![expect(clippy::unwrap_used, reason = "an example stops at the first surprise")]
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -37,6 +38,8 @@ const GONE: u64 = 10_000;
 /// Sources `in/00000000.jpg`, …, each with four derived objects.
 struct Synthetic {
     keys: u64,
+    /// Derived objects that are removed.
+    removed: Mutex<BTreeSet<String>>,
 }
 
 fn name(n: u64) -> String {
@@ -52,6 +55,10 @@ fn number(key: &str) -> Option<u64> {
 }
 
 impl Synthetic {
+    fn is_removed(&self, key: &str) -> bool {
+        self.removed.lock().unwrap().contains(key)
+    }
+
     /// The keys behind `after`, as many as fill a page.
     fn page(&self, derived: bool, options: &List) -> Vec<String> {
         let after = options.continuation.as_deref().or(options.start_after.as_deref()).unwrap_or_default();
@@ -65,6 +72,7 @@ impl Synthetic {
             };
             names
         });
+        let keys = keys.filter(|key| !derived || !self.is_removed(key));
         let keys = keys.skip_while(|key| key.as_str() <= after || key.as_str() < options.prefix.as_str());
         keys.take_while(|key| key.starts_with(&options.prefix)).take(1000).collect()
     }
@@ -72,7 +80,7 @@ impl Synthetic {
     fn meta(&self, at: &Location) -> Option<ObjectMeta> {
         let derived = at.key.as_str().strip_prefix(ROOT);
         let n = number(derived.unwrap_or(at.key.as_str()))?;
-        if derived.is_none() && is_gone(n) {
+        if derived.map_or(is_gone(n), |_| self.is_removed(at.key.as_str())) {
             return None;
         }
         let source = Location::new(BucketName::new("photos"), ObjectKey::new(name(n)).ok()?);
@@ -96,7 +104,7 @@ impl Synthetic {
 }
 
 fn not_asked<T>(operation: &'static str) -> Result<T> {
-    Err(StoreError::new(ErrorKind::Invalid, operation, "-", "NotAsked", "a plan of a sweep never asks for this"))
+    Err(StoreError::new(ErrorKind::Invalid, operation, "-", "NotAsked", "a sweep never asks for this"))
 }
 
 #[async_trait]
@@ -131,12 +139,14 @@ impl Store for Synthetic {
         not_asked("CopyObject")
     }
 
-    async fn delete(&self, _: &Location, _: Delete) -> Result<Deleted> {
-        not_asked("DeleteObject")
+    async fn delete(&self, at: &Location, _: Delete) -> Result<Deleted> {
+        self.removed.lock().unwrap().insert(at.key.to_string());
+        Ok(Deleted { delete_marker: false, version_id: None })
     }
 
-    async fn delete_many(&self, _: &BucketName, _: Vec<(ObjectKey, Delete)>) -> Result<Vec<Result<Deleted>>> {
-        not_asked("DeleteObjects")
+    async fn delete_many(&self, _: &BucketName, entries: Vec<(ObjectKey, Delete)>) -> Result<Vec<Result<Deleted>>> {
+        self.removed.lock().unwrap().extend(entries.iter().map(|(key, _)| key.to_string()));
+        Ok(entries.iter().map(|_| Ok(Deleted { delete_marker: false, version_id: None })).collect())
     }
 
     async fn list_versions(&self, _: &BucketName, _: ListVersions) -> Result<VersionListing> {
@@ -181,11 +191,22 @@ impl Topic for Nowhere {
     }
 }
 
-struct Silent;
+/// Keeps the keys of what was found, in the order in which it was told.
+#[derive(Default)]
+struct Keys(Vec<String>);
 
-impl Watch for Silent {
+impl Watch for Keys {
     fn looked(&mut self, _: Stage, _: u64, _: u64) {}
-    fn orphan(&mut self, _: &Orphan) {}
+    fn orphan(&mut self, orphan: &Orphan) {
+        self.0.extend(orphan.objects.iter().map(|at| at.key.to_string()));
+    }
+}
+
+/// The most that the process had resident so far, as Linux tells it.
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -198,20 +219,36 @@ async fn main() {
     ]);
     let environment: Environment = variables.into_iter().collect();
     let config = Config::read(&environment).unwrap();
-    let cleanup = Cleanup::new(&config, Arc::new(Synthetic { keys }), Arc::new(Nowhere));
+    let store = Arc::new(Synthetic { keys, removed: Mutex::default() });
+    let cleanup = Cleanup::new(&config, Arc::clone(&store) as Arc<dyn Store>, Arc::new(Nowhere));
     let place = Place::parse("s3://derived/t/").unwrap();
     let order = Order { place: Some(&place), apply: false, max_deletes: 1_000_000, start_after: None };
     let before = ALLOCATED.current_usage();
     ALLOCATED.reset_peak_usage();
     let begun = Instant::now();
-    let summary = cleanup.sweep(order, &mut Silent).await.unwrap();
+    let mut planned = Keys::default();
+    let summary = cleanup.sweep(order, &mut planned).await.unwrap();
     let took: Duration = begun.elapsed();
     let held = (ALLOCATED.peak_usage() - before) / 1024;
     println!(
-        "{keys} sources, {} derived objects, {} of them of {} sources that are gone; {:.0} derived objects/s, {held} KiB held",
+        "{keys} sources, {} derived objects, {} of them of {} sources that are gone; {:.0} derived objects/s, {held} KiB held, \
+         {} resident",
         summary.looked,
         summary.objects,
         summary.sources,
         summary.looked as f64 / took.as_secs_f64(),
+        resident(),
+    );
+    let mut removed = Keys::default();
+    cleanup.sweep(Order { apply: true, ..order }, &mut removed).await.unwrap();
+    let gone: Vec<String> = store.removed.lock().unwrap().iter().cloned().collect();
+    planned.0.sort();
+    removed.0.sort();
+    assert_eq!(planned.0, removed.0, "what a plan lists is what is removed");
+    assert_eq!(planned.0, gone, "what was told is what is gone");
+    println!(
+        "with --apply the {} objects that the plan has listed were removed, and no others; {} resident",
+        gone.len(),
+        resident()
     );
 }

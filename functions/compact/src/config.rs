@@ -96,10 +96,8 @@ impl Config {
         let file_size = reader.value(&FILE_SIZE, |text| parse_file_size(text, memory));
         let after = reader.choice(&RAW, &[("keep", After::Keep), ("tag", After::Tag), ("delete", After::Delete)]);
         let columns = reader.value(&COLUMNS, Columns::parse);
+        reader.need("BRIGADE_STATE", "this function keeps its ledger there, such as s3://STATE/brigade/");
         let common = common?;
-        if common.state.is_none() {
-            reader.mistake("BRIGADE_STATE", "is not set; this function keeps its ledger there, such as s3://STATE/brigade/");
-        }
         let places = Places::new(&output?, common.state.as_ref()?);
         if let Some(problem) = places.refusal(&common.input) {
             reader.mistake(OUTPUT.name, problem);

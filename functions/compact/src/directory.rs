@@ -66,10 +66,11 @@ impl Sink for Directory {
     fn create(&mut self, name: &PartName) -> io::Result<Unnamed> {
         let path = self.path(name);
         let folder = path.parent().unwrap_or(&path);
-        create_folder(folder)?;
+        create_folder(folder).map_err(|error| told(&error, folder))?;
         // No glob of `*.parquet` sees it; nobody else has this process's number, on this machine.
         let path = folder.join(format!(".{}.{}.{:x}", name.file, std::process::id(), machine()));
-        Ok(Unnamed { file: BufWriter::new(File::create(&path)?), path })
+        let file = File::create(&path).map_err(|error| told(&error, &path))?;
+        Ok(Unnamed { file: BufWriter::new(file), path })
     }
 
     fn finish(&mut self, part: Part, mut file: Unnamed) -> io::Result<()> {
@@ -78,10 +79,15 @@ impl Sink for Directory {
         match name_file(file.file.get_ref(), &file.path, &path) {
             Ok(true) => self.written.push(part),
             Ok(false) => self.existing.push(part),
-            Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+            Err(error) => return Err(told(&error, &path)),
         }
         Ok(())
     }
+}
+
+/// The error, with the path that it is about.
+fn told(error: &io::Error, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// A number that other machines with the same folder are unlikely to have: the seed that this process hashes with.

@@ -27,8 +27,8 @@ pub struct LineReader {
 }
 
 impl LineReader {
-    /// Reads to the end, and hands over every line exactly once, in order. Stops at the first error of the reader or of
-    /// `take`.
+    /// Reads to the end, and hands over every line exactly once, in order. Stops at the first error of `take`; and at the first
+    /// one of the reader, when the whole lines before it are handed over.
     pub fn read<E: From<io::Error>>(
         &mut self,
         mut reader: impl Read,
@@ -39,7 +39,8 @@ impl LineReader {
         let (mut filled, mut skipping) = (0, false);
         loop {
             let room = self.buffer.get_mut(filled..).unwrap_or_default();
-            let got = fill(&mut reader, room)?;
+            let (got, failed) = fill(&mut reader, room);
+            let at_end = got == 0 && failed.is_none();
             let mut text = self.buffer.get(..filled + got).unwrap_or_default();
             if skipping {
                 // While a line is skipped nothing else is kept, so all of `text` is new.
@@ -48,12 +49,15 @@ impl LineReader {
                     None => text = &[],
                 }
             }
-            let ended = if got == 0 { text.len() } else { memrchr(b'\n', text).map_or(0, |at| at + 1) };
+            let ended = if at_end { text.len() } else { memrchr(b'\n', text).map_or(0, |at| at + 1) };
             let (lines, rest) = text.split_at_checked(ended).unwrap_or((text, &[]));
             if !lines.is_empty() {
                 take(Piece::Lines(lines))?;
             }
-            if got == 0 {
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            if at_end {
                 return Ok(());
             }
             let mut kept = rest.len();
@@ -68,18 +72,19 @@ impl LineReader {
     }
 }
 
-/// Reads until there is no room or no more, so that pieces are the same however the reader hands over its bytes.
-fn fill(reader: &mut impl Read, mut room: &mut [u8]) -> io::Result<usize> {
+/// Reads until there is no room or no more, so that pieces are the same however the reader hands over its bytes. How many bytes
+/// came, and the error behind them.
+fn fill(reader: &mut impl Read, mut room: &mut [u8]) -> (usize, Option<io::Error>) {
     let all = room.len();
     while !room.is_empty() {
         match reader.read(room) {
             Ok(0) => break,
             Ok(got) => room = room.get_mut(got..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (all - room.len(), Some(error)),
         }
     }
-    Ok(all - room.len())
+    (all - room.len(), None)
 }
 
 /// The lines of a piece, without their `\n`.
@@ -159,14 +164,20 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_reader_is_handed_on() {
+    fn an_error_of_the_reader_comes_behind_the_whole_lines_before_it() {
         struct Broken;
         impl Read for Broken {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
                 Err(io::Error::other("gone"))
             }
         }
-        let read = LineReader::default().read(Broken, |_| Ok::<_, io::Error>(()));
-        assert_eq!(read.unwrap_err().to_string(), "gone");
+        for (text, expected) in [("", 0), ("cut", 0), ("one\ntwo\ncut", 2), ("one\ntwo\n", 2)] {
+            let mut found = 0;
+            let read = LineReader::default().read(text.as_bytes().chain(Broken), |piece| {
+                found += if let Piece::Lines(lines) = piece { split(lines).count() } else { 0 };
+                Ok::<_, io::Error>(())
+            });
+            assert_eq!((read.unwrap_err().to_string(), found), ("gone".to_owned(), expected), "{text:?}");
+        }
     }
 }

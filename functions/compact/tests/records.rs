@@ -105,6 +105,11 @@ fn quotes_are_told_apart_by_what_follows() {
         (r#""GET /" 200 - 1 57 3 4 "-" "a" "b""#, r#"GET /|200|57|-|a" "b|v|-"#),
         (r#""GET /" 200 - 1 57 3 4 "-" "ua" - 9 "x""#, r#"GET /|200|57|-|ua" - 9 "x|v|-"#),
         (r#""GET /" 200 - 1 57 3 4 "-" """""#, r#"GET /|200|57|-|""|v|-"#),
+        // What looks like a time, and is no other record.
+        (
+            r#""GET /[06/Feb/2019:00:00:38 +0000] x" 200 - 1 57 3 4 "[06/Feb/2019:00:00:38 +0000]" "[06/Feb/2019:00:00:38 +0000] a b""#,
+            "GET /[06/Feb/2019:00:00:38 +0000] x|200|57|[06/Feb/2019:00:00:38 +0000]|[06/Feb/2019:00:00:38 +0000] a b|v|-",
+        ),
         // White space that separates nothing.
         ("\"GET /\ta\" 200 - 1 57 3 4 \"re f\" \"u\ta\"", "GET /\ta|200|57|re f|u\ta|v|-"),
     ];
@@ -128,6 +133,8 @@ fn every_age_and_every_writer_of_lines_is_read() {
         (format!("{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL} -"), "requester - versionid v extra -"),
         (format!("{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL} - n2"), "requester - versionid v extra - n2"),
         (format!("{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL}\r"), "requester - versionid v extra -"),
+        // An editor saved it.
+        (format!("\u{feff}{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL}"), "requester - versionid v extra -"),
         // Requesters.
         (
             format!("{canonical} ::1 {identity} ID REST.GET.OBJECT k {old} {TAIL}"),
@@ -232,11 +239,42 @@ fn what_does_not_fit_is_rejected_with_its_reason() {
             EmptyField,
         ),
         (with(&format!("\"{}\" 200 - 1 57 3 4 \"-\" \"ua\"", "x".repeat(MAX_LINE))), TooLong),
+        // Something stands before the record.
+        (format!("x{OWNER}{}", &with("- 204 - - 57 - - - -")[1..]), BadBucketOwner),
+        (format!("2026-11-22-00-10-00-0123456789ABCDEF:{OWNER}{}", &with("- 204 - - 57 - - - -")[1..]), BadBucketOwner),
+        // No space, and no line break.
+        (format!("\t{}", with("- 204 - - 57 - - - -")), ControlCharacter),
+        (with("- 204 - - 57 - - - -").replace("v h", "v\th"), ControlCharacter),
+        (format!("{}\r\r", with("- 204 - - 57 - - - -")), ControlCharacter),
     ];
     for (line, expected) in cases {
         let start: String = line.chars().take(300).collect();
         assert_eq!(parse(line.as_bytes()).unwrap_err(), expected, "{start}");
     }
+}
+
+#[test]
+fn two_records_on_one_line_are_none() {
+    let quoted = format!("{OWNER} b [06/Feb/2019:00:00:38 +0000] - - ID OP k \"GET /\" 200 - 1 57 3 4 \"-\" \"ua\" v");
+    let bare = format!("{OWNER} b [06/Feb/2019:00:00:39 +0000] - - ID OP k - 204 - - 57 - - - - v");
+    for first in [&quoted, &bare] {
+        for second in [&quoted, &bare] {
+            for (first, second) in [(first.clone(), format!("{second} {TAIL}")), (format!("{first} {TAIL}"), second.clone())] {
+                assert!(parse(first.as_bytes()).is_ok() && parse(second.as_bytes()).is_ok());
+                for between in ["", " ", "\r", "\\n", ","] {
+                    let line = format!("{first}{between}{second}");
+                    assert!(parse(line.as_bytes()).is_err(), "{line}");
+                }
+                // The first one's writer died, and the next one went on.
+                for cut in 1..first.len() {
+                    let line = format!("{}{second}", &first[..cut]);
+                    assert!(parse(line.as_bytes()).is_err(), "{line}");
+                }
+            }
+        }
+    }
+    let forged = format!("{HEAD} OP k \"GET /\" 200 - 1 57 3 4 \"-\" \"{bare}\" v");
+    assert_eq!(parse(forged.as_bytes()), Err(Reject::TwoRecords));
 }
 
 #[test]

@@ -73,23 +73,16 @@ impl Config {
         let retention = reader.value(&RETENTION, parse_days);
         let depth = reader.value(&SHARDS, parse_shards);
         let content = reader.choice(&CONTENT, &[("off", Content::Off), ("report", Content::Report), ("tag", Content::Tag)]);
+        reader.need("BRIGADE_STATE", "the ledger needs a place, such as s3://state/brigade/");
         let common = common?;
-        let Some(state) = common.state.clone() else {
-            reader.mistake("BRIGADE_STATE", "is not set; the ledger needs a place, such as s3://state/brigade/");
-            return None;
-        };
-        let target = target?;
-        let layout = Layout { place: state.folder(FOLDER), name: name(&target), depth: depth?, retention: retention? };
-        let config = Self { common, target, layout, content: content? };
-        config.refuse_loops(reader);
-        Some(config)
-    }
-
-    /// The proof that the function can't trigger itself by what it writes.
-    fn refuse_loops(&self, reader: &mut Reader<'_>) {
-        if let Some(problem) = self.layout.place.refusal(&self.common.input, "") {
+        let place = common.state.as_ref()?.folder(FOLDER);
+        // The proof that the function can't trigger itself by what it writes.
+        if let Some(problem) = place.refusal(&common.input, "") {
             reader.mistake("BRIGADE_STATE", problem);
         }
+        let target = target?;
+        let layout = Layout { place, name: name(&target), depth: depth?, retention: retention? };
+        Some(Self { common, target, layout, content: content? })
     }
 }
 
@@ -149,6 +142,8 @@ mod tests {
             let refused = read(&[(name, value)]).unwrap_err();
             assert!(refused.contains(expected), "{name}={value}: {refused}");
         }
+        let both = read(&[("BRIGADE_STATE", "s3://photos/uploads/state"), ("BRIGADE_TARGET", "queue")]).unwrap_err();
+        assert!(both.contains("BRIGADE_STATE: ") && both.contains("BRIGADE_TARGET: "), "all at once: {both}");
         let elsewhere = read(&[("BRIGADE_STATE", "s3://photos/other/")]);
         assert!(elsewhere.is_ok(), "the same bucket, outside of the input");
     }

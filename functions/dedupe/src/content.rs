@@ -1,6 +1,6 @@
 //! Keys with the same content: noted in the state, told in the message, tagged if wished. Nothing is ever deleted.
 
-use brigade::event::{ObjectEvent, ObjectKey};
+use brigade::event::{BucketName, ObjectEvent, ObjectKey};
 use brigade::ledger::{Digest, Documents, Layout, LedgerError, Step, Stored};
 use brigade::storage::{ErrorKind, Head, Location, ObjectMeta, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub(crate) async fn first_holder(
 ) -> Result<Option<String>, LedgerError> {
     let store = documents.store();
     let source = Location::new(event.bucket.clone(), event.key.clone());
-    let Some((size, checksum)) = content(store, &source).await? else { return Ok(None) };
+    let Some((size, checksum)) = content(store, &source, |found| is_of(event, found)).await? else { return Ok(None) };
     let digest = Digest::of(&[&size.to_string(), &checksum]).to_hex();
     let key = format!("{}contents/{}/{digest}.json", layout.place.prefix, layout.name);
     let bad = |reason: String| LedgerError::Damaged { place: key.clone(), reason };
@@ -47,7 +47,8 @@ pub(crate) async fn first_holder(
     let gone = gone(store, known.value.as_ref(), &mine, (size, &checksum)).await?;
     let step = |holders: Option<&Holders>, _| note(holders, &gone, &mine, (size, &checksum));
     let updated = documents.update(&at, Some(known), step).await?;
-    Ok(updated.answer.flatten().map(|(bucket, key)| format!("s3://{bucket}/{key}")))
+    let first = updated.answer.ok_or_else(|| LedgerError::Contended { place: at.to_string() })?;
+    Ok(first.map(|(bucket, key)| format!("s3://{bucket}/{key}")))
 }
 
 /// Tags the object of `event`. Where S3 refuses, or there are ten tags already, it stays untagged: `false`.
@@ -62,26 +63,43 @@ pub(crate) async fn tag(store: &dyn Store, event: &ObjectEvent, first: &str) -> 
     store.put_tags(&at, version, tags).await.map(|()| true)
 }
 
-/// What a tag's value can carry: letters, numbers, spaces and `+ - = . _ : / @`. `%` is written `=`; what is too long is cut.
+/// What a tag's value can carry: letters, numbers, spaces and `+ - = . _ : / @`. `%` is written `=`, and `*` `=2A`; what is too
+/// long is cut.
 fn tag_value(place: &str) -> String {
     place
         .replace('%', "=")
+        .replace('*', "=2A")
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(*c))
         .take(MAX_TAG_VALUE)
         .collect()
 }
 
-/// Size and full-object checksum of what is there now.
-async fn content(store: &dyn Store, at: &Location) -> Result<Option<(u64, String)>, StoreError> {
+/// Size and full-object checksum of what is there now, if it is what is meant.
+async fn content(
+    store: &dyn Store,
+    at: &Location,
+    is_meant: impl Fn(&ObjectMeta) -> bool,
+) -> Result<Option<(u64, String)>, StoreError> {
     match store.head(at, Head::default()).await {
+        Ok(found) if !is_meant(&found) => Ok(None),
         Ok(ObjectMeta { size, checksum, .. }) => Ok(checksum.map(|checksum| (size, checksum))),
         Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::DeleteMarker) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The holders before `mine` that don't have the content any more, up to the first that has it.
+/// It is what the event tells of, as far as that says: neither another version nor other bytes.
+fn is_of(event: &ObjectEvent, found: &ObjectMeta) -> bool {
+    let is_another = |told: &Option<String>, found: Option<&str>| told.as_deref().is_some_and(|told| found != Some(told));
+    // Where versions are suspended or off, S3 names the null version in one place and not in another.
+    let named = |id: &Option<String>| id.clone().filter(|id| id != "null");
+    let (told, version) = (named(&event.version_id), named(&found.version_id));
+    !is_another(&told, version.as_deref()) && !is_another(&event.etag, Some(&found.etag))
+}
+
+/// The holders before `mine` that don't have the content any more, up to the first that has it. What lies under a customer's
+/// key now shows nobody its checksum, for good.
 async fn gone(
     store: &dyn Store,
     known: Option<&Holders>,
@@ -91,7 +109,10 @@ async fn gone(
     let mut gone = Vec::new();
     for holder in known.into_iter().flat_map(|known| &known.holders).take_while(|holder| *holder != mine) {
         let there = match ObjectKey::from_form_encoded(&holder.1) {
-            Ok(key) => content(store, &Location::new(brigade::event::BucketName::new(holder.0.as_str()), key)).await?,
+            Ok(key) => match content(store, &Location::new(BucketName::new(holder.0.as_str()), key), |_| true).await {
+                Err(error) if error.kind == ErrorKind::CustomerKey => None,
+                found => found?,
+            },
             Err(_) => None,
         };
         if there.is_some_and(|(found, sum)| found == size && sum == checksum) {
@@ -152,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_tags_value_has_what_s3_allows() {
-        assert_eq!(tag_value("s3://b/a+b/%C3%BC*.jpg"), "s3://b/a+b/=C3=BC.jpg");
+        assert_eq!(tag_value("s3://b/a+b/%C3%BC*.jpg"), "s3://b/a+b/=C3=BC=2A.jpg");
         assert_eq!(tag_value(&"x".repeat(1000)).len(), 256);
     }
 }

@@ -43,6 +43,10 @@ const LOOKS_AT_ONCE: usize = 8;
 /// What claims need to be ended: nothing is sent when less is left.
 const ENDING: Duration = Duration::from_secs(3);
 
+/// The longest timeout that the function may have: with six times that as the queue's visibility timeout, what a process left
+/// behind comes back while a FIFO target still drops what it got (5 minutes).
+pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The function on some store and target.
 pub struct Dedupe {
     store: Arc<dyn Store>,
@@ -58,6 +62,8 @@ struct Led<'a> {
     change: &'a Change,
     answer: Result<Answer, LedgerError>,
     duplicate_of: Option<String>,
+    /// What the looks at contents came to, for the log line.
+    figures: Vec<(&'static str, u64)>,
     sent: Option<Result<(), QueueError>>,
 }
 
@@ -85,7 +91,7 @@ impl Dedupe {
         let mut led: Vec<Led<'a>> = leaders
             .iter()
             .zip(answers)
-            .map(|((event, change), answer)| Led { event, change, answer, duplicate_of: None, sent: None })
+            .map(|((event, change), answer)| Led { event, change, answer, duplicate_of: None, figures: Vec::new(), sent: None })
             .collect();
         if self.plans_only() {
             return led;
@@ -147,9 +153,15 @@ impl Dedupe {
             .map(|led| async {
                 // A look that fails holds no change back: it is a report, not a condition.
                 let first = timeout_at(stop, content::first_holder(&self.documents, &self.config.layout, led.event)).await;
-                led.duplicate_of = first.ok().and_then(Result::ok).flatten();
-                if let (Content::Tag, Some(first)) = (self.config.content, &led.duplicate_of) {
-                    let _ = timeout_at(stop, content::tag(self.store.as_ref(), led.event, first)).await;
+                let Ok(Ok(first)) = first else { return led.figures.push(("content_unknown", 1)) };
+                led.duplicate_of = first;
+                let Some(first) = &led.duplicate_of else { return };
+                led.figures.push(("duplicate_content", 1));
+                if self.config.content == Content::Tag {
+                    let tagged = timeout_at(stop, content::tag(self.store.as_ref(), led.event, first)).await;
+                    if !matches!(tagged, Ok(Ok(true))) {
+                        led.figures.push(("untagged", 1));
+                    }
                 }
             })
             .collect();
@@ -191,8 +203,7 @@ impl Led<'_> {
             Ok(Answer::Full) => Verdict::retry("ledger-full", "the shard holds as many open claims as it can"),
             Ok(Answer::Contended | Answer::Ask(_)) => Verdict::retry("contended", "others' writes always came first"),
         };
-        let figures = self.duplicate_of.iter().map(|_| ("duplicate_content", 1)).collect();
-        Outcome { verdict, look_again: false, figures }
+        Outcome { verdict, look_again: false, figures: self.figures.clone() }
     }
 
     /// A change that this one has overtaken can go: its mark is in the ledger, or a newer one is.
@@ -277,9 +288,11 @@ impl Worker for Dedupe {
         &self.config.common.input
     }
 
-    /// What cleanup announces is no change: its consumer would take it for one, and its order can't be known.
+    /// What cleanup announces, or a job of S3 Batch Operations names, is no change: its consumer would take it for one, its
+    /// order can't be known, and the next one could not be told from it.
     fn refuses(&self, kind: &EventKind) -> Option<Reason> {
-        (*kind == EventKind::announced()).then(|| Reason::new("announced", "nothing has changed"))
+        let asked_for = [(EventKind::announced(), "announced"), (EventKind::batch_task(), "batch-task")];
+        asked_for.into_iter().find_map(|(one, code)| (*kind == one).then(|| Reason::new(code, "nothing has changed")))
     }
 
     async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {
@@ -295,6 +308,12 @@ impl Worker for Dedupe {
 #[async_trait]
 impl Together for Dedupe {
     async fn handle_all(&self, events: &[&ObjectEvent], deadline: Deadline) -> Vec<Outcome> {
+        let time = deadline.until_the_end();
+        if time > LONGEST_TIMEOUT + SLACK {
+            let most = LONGEST_TIMEOUT.as_secs();
+            let why = format!("the function's timeout is {} s, and may be {most} s", time.as_secs_f64().round());
+            return vec![Verdict::retry("timeout-too-long", why).into(); events.len()];
+        }
         if deadline.left() < 2 * ENDING {
             return Vec::new();
         }

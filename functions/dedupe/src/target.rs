@@ -27,7 +27,7 @@ impl Target {
     pub fn parse(text: &str) -> Result<Self, String> {
         let service = match text.split(':').collect::<Vec<_>>().as_slice() {
             ["arn", partition, service @ ("sqs" | "sns"), region, account, name]
-                if ![partition, region, account, name].iter().any(|field| field.is_empty()) =>
+                if [*partition, *region, *account, name.strip_suffix(".fifo").unwrap_or(name)].iter().all(|f| is_field(f)) =>
             {
                 if *service == "sqs" {
                     Service::Queue
@@ -50,10 +50,20 @@ impl Target {
         self.service
     }
 
+    /// The region that it is in, which need not be the function's.
+    pub fn region(&self) -> &str {
+        self.arn.split(':').nth(3).unwrap_or_default()
+    }
+
     /// It keeps the order within a group, and drops what it got within the last five minutes.
     pub fn is_fifo(&self) -> bool {
         self.arn.ends_with(".fifo")
     }
+}
+
+/// What a name, a region or an account has: else `once.FIFO` would be a standard queue's name.
+fn is_field(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// What messages are given to.
@@ -80,11 +90,11 @@ impl Outlet {
     /// The target through these clients. `Err`: its partition has no known endpoint.
     pub fn of(target: &Target, clients: &brigade::aws::Clients) -> Result<Self, String> {
         if target.service() == Service::Topic {
-            return Ok(Self::Topic(Arc::new(clients.topic()), target.arn().to_owned()));
+            return Ok(Self::Topic(Arc::new(clients.topic_in(target.region())), target.arn().to_owned()));
         }
         let url = brigade::worker::queue::queue_url_of_arn(target.arn(), clients.endpoint());
         let unknown = || format!("BRIGADE_TARGET: {} is in a partition whose queues have no known URL", target.arn());
-        Ok(Self::Queue(Arc::new(clients.queue()), url.ok_or_else(unknown)?))
+        Ok(Self::Queue(Arc::new(clients.queue_in(target.region())), url.ok_or_else(unknown)?))
     }
 }
 
@@ -119,8 +129,15 @@ mod tests {
             ("arn:aws:sns:eu-west-1:123456789012:once.fifo", Some((Service::Topic, true))),
             ("arn:aws:s3:::bucket", None),
             ("arn:aws:sqs:eu-west-1::once", None),
+            ("arn:aws:sqs:eu-west-1:123456789012:once.FIFO", None),
+            ("arn:aws:sqs:eu-west-1:123456789012:.fifo", None),
+            ("arn:aws:sqs:eu-west-1:123456789012:a/once", None),
+            ("arn:aws:sqs:eu-west-1.example.com:123456789012:once", None),
+            ("arn:aws:sns:eu-west-1:123456789012:once:0c31", None),
             ("https://sqs.eu-west-1.amazonaws.com/123456789012/once", None),
         ] {
+            let region = Target::parse(text).map(|target| target.region().to_owned());
+            assert!(region.is_err() || region.as_deref() == Ok("eu-west-1"), "{text}");
             let parsed = Target::parse(text).ok();
             assert_eq!(parsed.map(|target| (target.service(), target.is_fifo())), expected, "{text}");
         }

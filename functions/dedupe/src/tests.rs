@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use brigade::config::Environment;
 use brigade::event::{BucketName, EventKind, ObjectKey, Sequencer};
+use brigade::storage::embedded::Versioning;
 use brigade::storage::faulty::{Faults, Moment, Pause};
 use brigade::storage::{EmbeddedStore, FaultyStore, PutOptions};
 use brigade::worker::Queue;
@@ -104,9 +105,24 @@ impl World {
     }
 
     async fn put(&self, key: &str, body: &'static str) {
-        let at = Location::new(BucketName::new("photos"), ObjectKey::new(key).unwrap());
-        self.store.put(&at, body.into(), PutOptions::default()).await.unwrap();
+        self.store.put(&photo(key), body.into(), PutOptions::default()).await.unwrap();
     }
+
+    /// Puts an object, and tells of it as S3 does.
+    async fn made(&self, key: &str, number: u32, body: &'static str) -> ObjectEvent {
+        let put = self.store.put(&photo(key), body.into(), PutOptions::default()).await.unwrap();
+        ObjectEvent { etag: Some(put.etag), version_id: put.version_id, ..event(key, number) }
+    }
+
+    /// What the messages since the last look say of contents.
+    fn told(&self) -> Vec<serde_json::Value> {
+        let got = std::mem::take(&mut *self.target.got.lock().unwrap());
+        got.iter().map(|body| body["brigade"]["duplicateOf"].clone()).collect()
+    }
+}
+
+fn photo(key: &str) -> Location {
+    Location::new(BucketName::new("photos"), ObjectKey::new(key).unwrap())
 }
 
 fn event(key: &str, number: u32) -> ObjectEvent {
@@ -257,13 +273,62 @@ async fn keys_with_the_same_content_are_told_and_tagged() {
     for (mode, tagged) in [("report", false), ("tag", true)] {
         let world = World::new(&[("BRIGADE_CONTENT", mode)]);
         for (key, body) in [("a", "same"), ("b", "same"), ("c", "other")] {
-            world.put(key, body).await;
-            assert_eq!(world.deliver(&[event(key, 1)]).await, ["done"]);
+            let made = world.made(key, 1, body).await;
+            assert_eq!(world.deliver(&[made]).await, ["done"]);
         }
-        let told: Vec<_> = world.target.got.lock().unwrap().iter().map(|body| body["brigade"]["duplicateOf"].clone()).collect();
-        assert_eq!(told, [serde_json::Value::Null, "s3://photos/a".into(), serde_json::Value::Null], "{mode}");
-        let at = Location::new(BucketName::new("photos"), ObjectKey::new("b").unwrap());
-        assert_eq!(world.store.get_tags(&at, None).await.unwrap().contains_key(TAG), tagged, "{mode}");
+        assert_eq!(world.told(), [serde_json::Value::Null, "s3://photos/a".into(), serde_json::Value::Null], "{mode}");
+        assert_eq!(world.store.get_tags(&photo("b"), None).await.unwrap().contains_key(TAG), tagged, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_by_now_is_not_taken_for_what_a_change_has_made() {
+    for versioned in [false, true] {
+        let world = World::new(&[("BRIGADE_CONTENT", "tag")]);
+        if versioned {
+            world.store.inner().set_versioning(&BucketName::new("photos"), Versioning::Enabled).unwrap();
+        }
+        let (a, b) = (world.made("a", 1, "same").await, world.made("b", 1, "own").await);
+        world.made("b", 2, "same").await;
+        assert_eq!(world.deliver(&[a, b.clone()]).await, ["done", "done"]);
+        assert_eq!(world.told(), [serde_json::Value::Null, serde_json::Value::Null], "versioned: {versioned}");
+        let tags = world.store.get_tags(&photo("b"), b.version_id.as_deref()).await.unwrap();
+        assert!(tags.is_empty(), "versioned: {versioned}: {tags:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_content_that_nobody_can_know_is_counted_and_holds_no_change_back() {
+    let world = World::new(&[("BRIGADE_CONTENT", "tag")]);
+    let own = |n: usize| (format!("own-{n}"), "x".to_owned());
+    let (first, full, denied) =
+        (world.made("a", 1, "same").await, world.made("b", 1, "same").await, world.made("c", 1, "same").await);
+    world.store.put_tags(&photo("b"), None, (0..10).map(own).collect()).await.unwrap();
+    world.store.refuse(&photo("c"), ErrorKind::CustomerKey);
+    let events = [&first, &full, &denied];
+    let mut figures = Vec::new();
+    for event in events {
+        let outcome = world.dedupe.handle(event, Deadline::after(Duration::from_secs(30))).await;
+        assert_eq!(outcome.verdict, Verdict::Done);
+        figures.push(outcome.figures);
+    }
+    assert_eq!(figures, [vec![], vec![("duplicate_content", 1), ("untagged", 1)], vec![("content_unknown", 1)]]);
+    assert_eq!(world.store.get_tags(&photo("b"), None).await.unwrap().len(), 10, "its own tags stay");
+    // The first is hidden now as well, and is no longer named.
+    world.store.refuse(&photo("a"), ErrorKind::CustomerKey);
+    let next = world.made("d", 1, "same").await;
+    world.told();
+    assert_eq!(world.deliver(&[next]).await, ["done"]);
+    assert_eq!(world.told(), ["s3://photos/b"]);
+}
+
+#[test]
+fn what_somebody_asks_for_is_no_change() {
+    let refused = |kind: EventKind| World::new(&[]).dedupe.refuses(&kind).map(|reason| reason.code.into_owned());
+    assert_eq!(refused(EventKind::announced()).as_deref(), Some("announced"));
+    assert_eq!(refused(EventKind::batch_task()).as_deref(), Some("batch-task"));
+    for kind in ["ObjectCreated:Put", "ObjectCreated", "ObjectTagging:Put", "Object Teleported"] {
+        assert_eq!(refused(EventKind::new(kind)), None, "{kind}");
     }
 }
 
@@ -278,6 +343,17 @@ async fn a_look_at_contents_that_never_ends_holds_no_change_back() {
     let events: Vec<ObjectEvent> = (1..=10).map(|n| event(&format!("k{n}"), n)).collect();
     assert_eq!(world.deliver(&events).await, ["done"; 10]);
     assert_eq!(world.got().len(), 10);
+}
+
+#[tokio::test]
+async fn a_longer_timeout_than_the_guarantee_allows_for_is_refused() {
+    let world = World::new(&[]);
+    for (seconds, verdict) in [(30, "done"), (60, "retry timeout-too-long"), (900, "retry timeout-too-long")] {
+        let outcome = world.dedupe.handle(&event("a", seconds), Deadline::after(Duration::from_secs(seconds.into()))).await;
+        let code = outcome.verdict.reason().map(|reason| format!(" {}", reason.code)).unwrap_or_default();
+        assert_eq!(format!("{}{code}", outcome.verdict.name()), verdict, "{seconds} s");
+    }
+    assert_eq!(world.got().len(), 1);
 }
 
 #[tokio::test]

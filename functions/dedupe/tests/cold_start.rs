@@ -9,7 +9,8 @@ fn a_bad_configuration_stops_the_cold_start_and_names_all_its_mistakes() {
     let output = function.output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    for variable in ["BRIGADE_INPUT: is not set", "BRIGADE_TARGET: is not set", "not \"9x\"", "not \"3\""] {
-        assert!(said.contains(variable), "{variable}: {said}");
+    let unset = ["BRIGADE_INPUT", "BRIGADE_STATE", "BRIGADE_TARGET"].map(|variable| format!("{variable}: is not set"));
+    for mistake in unset.iter().map(String::as_str).chain(["not \"9x\"", "not \"3\""]) {
+        assert!(said.contains(mistake), "{mistake}: {said}");
     }
 }

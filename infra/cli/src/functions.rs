@@ -1,5 +1,7 @@
 //! The functions that the command knows, in one table: another one joins by one line of [`FUNCTIONS`].
 
+use std::time::Duration;
+
 use brigade::config::{COMMON, Environment, Mistakes, Variable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -20,12 +22,16 @@ pub(crate) struct Function {
     pub(crate) local: &'static [(&'static str, &'static str)],
     /// Messages of one invocation on this machine.
     pub(crate) batch_size: usize,
+    /// The longest that an invocation may take on this machine.
+    pub(crate) timeout: Duration,
     /// A command of the AWS CLI that shows what it has done on this machine, where there is one.
     pub(crate) shown_by: Option<&'static str>,
 }
 
 /// Variables that are not set, whose value is computed from others.
 pub(crate) type Computed = Vec<(&'static str, String)>;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// All of them.
 pub(crate) static FUNCTIONS: &[Function] = &[THUMBNAIL, CLEANUP, COMPACT, DEDUPE];
@@ -38,6 +44,7 @@ pub(crate) const THUMBNAIL: Function = Function {
     events: brigade_thumbnail::EVENTS,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
     batch_size: 10,
+    timeout: MINUTE,
     shown_by: Some("s3 ls --recursive s3://derived/"),
 };
 
@@ -49,6 +56,7 @@ pub(crate) const CLEANUP: Function = Function {
     events: brigade_cleanup::EVENTS,
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
     batch_size: 10,
+    timeout: MINUTE,
     shown_by: None,
 };
 
@@ -64,6 +72,7 @@ pub(crate) const COMPACT: Function = Function {
         ("BRIGADE_STATE", "s3://state/brigade/"),
     ],
     batch_size: 1_000,
+    timeout: MINUTE,
     shown_by: Some("s3 ls --recursive s3://tables/"),
 };
 
@@ -79,6 +88,7 @@ pub(crate) const DEDUPE: Function = Function {
         ("BRIGADE_TARGET", "arn:aws:sqs:us-east-1:000000000000:photos-once.fifo"),
     ],
     batch_size: 1_000,
+    timeout: brigade_dedupe::LONGEST_TIMEOUT,
     shown_by: Some(
         "sqs receive-message --queue-url $AWS_ENDPOINT_URL/000000000000/photos-once.fifo --endpoint-url $AWS_ENDPOINT_URL",
     ),

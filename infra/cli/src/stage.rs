@@ -23,8 +23,6 @@ const READY: Duration = Duration::from_secs(60);
 const LOGS: &str = "logs";
 /// How long a batch is gathered: Lambda wants a second where it has more than ten messages.
 const WINDOW: Duration = Duration::from_secs(1);
-/// Six times the functions' timeout here, and the window.
-const VISIBILITY: Duration = Duration::from_secs(6 * 60 + WINDOW.as_secs());
 /// Its value is known when the path is laid.
 const ANNOUNCE: &str = "BRIGADE_ANNOUNCE";
 
@@ -89,7 +87,9 @@ pub(crate) async fn connect(
 ) -> Result<Wired, Failure> {
     let topic = format!("{source}-changes");
     let families = function.events.iter().map(|family| (*family).to_owned()).collect();
-    let wire = Wire { derived, families, visibility: VISIBILITY, ..Wire::new(source.as_str(), topic, function.package) };
+    // As in an account: six times the function's timeout, and the window.
+    let visibility = 6 * function.timeout + WINDOW;
+    let wire = Wire { derived, families, visibility, ..Wire::new(source.as_str(), topic, function.package) };
     cloud.connect(&wire).await.map_err(|error| Failure::environment(format!("the path from {source}"), error))
 }
 
@@ -125,7 +125,9 @@ pub(crate) async fn start(
             ensure_bucket(cloud, &bucket)?;
         }
     }
-    let spec = FunctionSpec { environment: variables, memory_mb: MEMORY_MB, ..FunctionSpec::new(function.package, program) };
+    let timeout = function.timeout;
+    let spec =
+        FunctionSpec { environment: variables, memory_mb: MEMORY_MB, timeout, ..FunctionSpec::new(function.package, program) };
     let started = async {
         cloud.host().start(spec)?;
         cloud.host().ready(function.package, READY).await

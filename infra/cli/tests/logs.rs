@@ -6,6 +6,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -235,6 +236,71 @@ fn a_log_that_has_changed_is_refused_and_keeps_no_other_one() {
     let said = world.refused(&["day/", "--out", "table"], 1);
     assert!(said.contains("day/001.log") && said.contains("00000001.json"), "{said}");
     assert_eq!(world.lines("table"), once(4));
+}
+
+#[test]
+fn a_log_that_cannot_be_read_keeps_no_other_one() {
+    let world = World::with(0..3);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text(3).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    std::fs::write(world.path("day/003.log"), &packed[..packed.len() / 2]).unwrap();
+    for _ in 0..2 {
+        let said = world.refused(&["day/", "--out", "table"], 3);
+        assert!(said.contains("day/003.log: ") && said.contains("1 such logs"), "{said}");
+        assert_eq!(world.lines("table"), once(3));
+    }
+    // The rest of it has arrived.
+    std::fs::write(world.path("day/003.log"), packed).unwrap();
+    world.compact(&["day/", "--out", "table"]);
+    assert_eq!(world.lines("table"), once(4));
+}
+
+#[test]
+fn what_is_printed_before_an_end_that_cannot_be_read_is_printed() {
+    let world = World::with(0..0);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    packed.write_all(text(0).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    std::fs::write(world.path("cut.gz"), &packed[..packed.len() - 20]).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
+    let output = command.args(["logs", "parse"]).arg(world.path("cut.gz")).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.iter().filter(|byte| **byte == b'\n').count()), (Some(3), 2));
+}
+
+#[test]
+fn a_place_that_can_be_no_table_is_refused_before_anything_is_claimed() {
+    let world = World::with(0..1);
+    std::fs::write(world.path("file"), "").unwrap();
+    for (out, code) in [("", 2), ("/", 2), (".", 2), ("day/..", 2), ("file", 3)] {
+        let said = world.refused(&["day/", "--out", out], code);
+        assert!(said.contains(out), "{said}");
+    }
+    let said = world.refused(&["day/", "--out", "day"], 3);
+    assert!(said.contains("no log lies outside of day"), "{said}");
+    assert_eq!(std::fs::read_dir(world.folder.path()).unwrap().count(), 2, "day and file");
+}
+
+#[test]
+#[cfg(unix)]
+fn links_that_lead_nowhere_are_named_and_those_that_lead_back_are_left_out() {
+    let world = World::with(0..2);
+    std::os::unix::fs::symlink(".", world.path("day/back")).unwrap();
+    std::os::unix::fs::symlink("..", world.path("day/up")).unwrap();
+    world.compact(&["day", "--out", "table"]);
+    assert_eq!(world.lines("table"), once(2));
+    std::os::unix::fs::symlink("nowhere", world.path("day/broken")).unwrap();
+    assert!(world.refused(&["day", "--out", "table"], 3).contains("day/broken: "));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_name_that_no_document_can_hold_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let world = World::with(0..1);
+    std::fs::write(world.path("day").join(std::ffi::OsStr::from_bytes(b"\xff.log")), text(1)).unwrap();
+    assert!(world.refused(&["day", "--out", "table"], 3).contains("the name is not UTF-8"));
+    assert_eq!(std::fs::read_dir(world.folder.path()).unwrap().count(), 1, "only day");
 }
 
 #[test]

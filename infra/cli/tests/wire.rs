@@ -270,6 +270,76 @@ async fn a_removal_that_names_another_topic_changes_nothing() {
     world.cloud.shutdown().await;
 }
 
+/// The bucket's rules go first, and with them what named the topic.
+#[tokio::test]
+async fn a_removal_that_was_broken_off_is_finished_by_the_same_call() {
+    let world = World::new().await;
+    let before = world.state();
+    let (document, _) = world.told(&["--to", BOTH, "--topic", "photo-events", "--apply"]).await;
+    assert_eq!(document["outcome"], "applied", "{document}");
+    world.configure(Vec::new(), false).await;
+    let (document, code) = world.told(&["--to", BOTH, "--remove", "--apply"]).await;
+    assert_eq!((&document["outcome"], code), (&"applied".into(), 0), "{document}");
+    assert_eq!(world.state(), before);
+    world.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_bucket_that_is_gone_was_wired_with_goes() {
+    let world = World::new().await;
+    let before = world.state();
+    let (document, _) = world.told(&["--to", BOTH, "--topic", "photo-events", "--apply"]).await;
+    assert_eq!(document["outcome"], "applied", "{document}");
+    world.cloud.store().delete_bucket(&world.bucket).unwrap();
+    let connected = world.wire(&["--to", BOTH]).await;
+    assert_eq!(connected.status.code(), Some(3), "{connected:?}");
+    // A name that was mistyped is not taken for one that is gone.
+    let (document, code) = world.told(&["--to", BOTH, "--remove", "--topic", "their-events", "--apply"]).await;
+    assert_eq!((&document["outcome"], code), (&"refused".into(), 1), "{document}");
+    let (document, code) = world.told(&["--to", BOTH, "--remove", "--apply"]).await;
+    assert_eq!((&document["outcome"], code), (&"applied".into(), 0), "{document}");
+    assert_eq!(world.state(), State { rules: Vec::new(), ..before });
+    world.cloud.shutdown().await;
+}
+
+/// As two hands may have left it: one of the rules goes to another topic.
+#[tokio::test]
+async fn a_removal_is_complete_where_the_rest_goes_to_another_topic() {
+    let world = World::new().await;
+    world.told(&["--to", BOTH, "--apply"]).await;
+    let mut rules = world.state().rules;
+    let moved = rules.iter_mut().find(|rule| rule.id.as_deref() == Some("brigade-wire.ObjectRemoved")).unwrap();
+    moved.destination = topic();
+    let moved = moved.clone();
+    world.configure(rules, false).await;
+    let (document, code) = world.told(&["--to", BOTH, "--remove", "--topic", "photos-changes", "--apply"]).await;
+    assert_eq!((&document["outcome"], code), (&"applied".into(), 0), "{document}");
+    assert_eq!(world.state().rules, [moved]);
+    assert!(world.state().subscriptions.is_empty());
+    let (document, _) = world.told(&["--to", BOTH, "--remove", "--apply"]).await;
+    assert_eq!(document["outcome"], "applied", "{document}");
+    assert!(world.state().rules.is_empty());
+    world.cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_s3_takes_from_nobody_is_refused_before_anything_is_written() {
+    let world = World::new().await;
+    let before = world.state();
+    let long = "x".repeat(1025);
+    for (arguments, said) in [
+        (["--prefix", &long], "Size of filter rule value cannot exceed 1024 bytes in UTF-8 representation"),
+        (["--topic", "photo-events.fifo"], "FIFO SNS topics are not supported."),
+        (["--topic", "arn:aws:sns:eu-west-1:000000000000:photo-events"], "there is no queue brigade-thumbnail in eu-west-1"),
+    ] {
+        let (document, code) = world.told(&[&["--to", "thumbnail", "--apply"], &arguments[..]].concat()).await;
+        assert_eq!((&document["outcome"], code), (&"refused".into(), 1), "{document}");
+        assert!(document["refusals"].to_string().contains(said), "{document}");
+        assert_eq!(world.state(), before);
+    }
+    world.cloud.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_killed_calls_queue_goes_with_the_next_call() {
     let world = World::new().await;

@@ -85,14 +85,18 @@ pub enum Why {
 
 /// Reads everything that the plan looks at. What somebody else's is and may not be looked at, or has just ended, is left out.
 pub async fn read<C: Notifications + Messaging>(cloud: &C, wish: &Wish) -> Result<Seen, CloudError> {
-    let notification = cloud.notification(&wish.bucket, &wish.topic.account).await?;
+    let notification = match cloud.notification(&wish.bucket, &wish.topic.account).await {
+        Err(error) if error.kind == Kind::Missing && wish.direction == Direction::Remove => None,
+        there => Some(there?),
+    };
     let mut topic = cloud.topic(&wish.topic).await?;
     if let Some(topic) = &mut topic {
         topic.subscriptions = subscriptions(cloud, wish, std::mem::take(&mut topic.subscriptions)).await?;
     }
     let mut arns: BTreeSet<Arn> = wish.functions.iter().map(|function| function.queue.clone()).collect();
     arns.extend(topic.iter().flat_map(subscribed_queues).filter(|queue| beside(queue, wish)));
-    let mut seen = Seen { notification, topic, ..Seen::default() };
+    let is_gone = notification.is_none();
+    let mut seen = Seen { is_gone, notification: notification.unwrap_or_default(), topic, ..Seen::default() };
     see(cloud, wish, &mut seen, arns).await?;
     // SQS and SNS take only dead-letter queues of the same account and region.
     let targets = seen.topic.iter().flat_map(|topic| &topic.subscriptions).filter_map(Subscription::dead_letters);
@@ -133,8 +137,9 @@ async fn see(cloud: &dyn Messaging, wish: &Wish, seen: &mut Seen, arns: BTreeSet
             continue;
         }
         match cloud.queue(&arn.name).await {
-            Ok(Some(queue)) => drop(seen.queues.insert(arn.to_string(), queue)),
-            Ok(None) => {}
+            Ok(Some(queue)) if queue.arn == arn => drop(seen.queues.insert(arn.to_string(), queue)),
+            // One of the same name, where the client is and the topic is not, is another queue.
+            Ok(_) => {}
             Err(error) if error.kind == Kind::Denied && !wish.functions.iter().any(|function| function.queue == arn) => {}
             Err(error) => return Err(error),
         }
@@ -164,7 +169,11 @@ pub async fn apply<C: Notifications + Messaging>(cloud: &C, wish: &Wish, patienc
         run.history.read(&seen.notification);
         // A queue that was deleted may be listed for another minute.
         seen.probes.retain(|name| !run.gone.contains(name));
-        let plan = plan(&seen, wish);
+        let mut plan = plan(&seen, wish);
+        // What a removal leaves may go to other topics, and where the bucket is gone nothing is left of it.
+        if !run.done.is_empty() {
+            plan.refusals.retain(|refusal| !refusal.is_of_the_beginning());
+        }
         if !plan.refusals.is_empty() {
             return Err(run.stopped(plan.steps.clone(), Why::Refused(plan)));
         }
@@ -182,6 +191,13 @@ pub async fn apply<C: Notifications + Messaging>(cloud: &C, wish: &Wish, patienc
         }
         for (at, step) in plan.steps.iter().enumerate() {
             let left = || plan.steps.get(at..).unwrap_or_default().to_vec();
+            // Who has come to the topic meanwhile would lose it.
+            if matches!(step, Step::DeleteTopic | Step::ExpelBucket) && at > 0 {
+                let now = read(cloud, wish).await.map_err(|error| run.stopped(left(), Why::Failed(error)))?;
+                if !crate::plan::plan(&now, wish).steps.contains(step) {
+                    break;
+                }
+            }
             run.carry_out(step).await.map_err(|why| run.stopped(left(), why))?;
             run.done.push(step.clone());
         }
@@ -405,8 +421,8 @@ async fn merge(
                 history.written(&merged);
                 why = Why::Contended;
             }
-            // The policy that lets S3 in may have been written a moment ago.
-            Err(error) if error.is_about_destinations() => why = Why::Failed(error),
+            // The policy that lets S3 in may have been written a moment ago; or somebody else is writing at this moment.
+            Err(error) if error.is_about_destinations() || error.kind == Kind::Conflict => why = Why::Failed(error),
             Err(error) => return Err(Why::Failed(error)),
         }
     }

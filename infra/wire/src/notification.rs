@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use brigade::notification::{ConfigurationError, Destination, Draft, Filter, MAX_RULES, conflict, pattern_of_family};
+use brigade::notification::{
+    Configuration, ConfigurationError, Destination, Draft, Filter, MAX_RULES, conflict, pattern_of_family,
+};
 
 pub use crate::owner::Owner;
 use crate::owner::Owners;
@@ -40,6 +42,8 @@ impl Announcement {
 pub enum Unwritable {
     /// S3 would refuse two rules beside each other.
     Overlap(Box<Overlap>),
+    /// S3 takes no such rule, whatever else is there: a filter that is too long, a FIFO topic. This is what it says.
+    Invalid(ConfigurationError),
     /// So many rules, and S3 takes [`MAX_RULES`].
     TooMany(usize),
     /// An own rule, on which functions that were connected before may live, would let fewer keys through.
@@ -177,7 +181,9 @@ impl Notification {
         }
         changed.extend(missing.iter().cloned());
         rules.append(&mut missing);
-        let mut refused: Vec<Unwritable> = Vec::new();
+        // Others' rules are S3's already, and may hold what this version does not know.
+        let alone = Configuration::new(changed.clone(), false, String::new);
+        let mut refused: Vec<Unwritable> = alone.err().map(Unwritable::Invalid).into_iter().collect();
         for ours in &changed {
             let overlap = |theirs: &Draft| {
                 let conflict = conflict(&[theirs.clone(), ours.clone()])?;
@@ -292,7 +298,15 @@ fn same_family(one: &Draft, other: &Draft) -> bool {
 
 /// The rule goes to this topic.
 pub(crate) fn goes_to(rule: &Draft, topic: &str) -> bool {
-    matches!(&rule.destination, Destination::Topic(arn) if arn == topic)
+    topic_of(rule) == Some(topic)
+}
+
+/// The ARN of the topic that the rule goes to. All own rules do, unless somebody has changed one.
+pub fn topic_of(rule: &Draft) -> Option<&str> {
+    match &rule.destination {
+        Destination::Topic(arn) => Some(arn),
+        Destination::Queue(_) | Destination::Function(_) => None,
+    }
 }
 
 /// The families of a rule's events.

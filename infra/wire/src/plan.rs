@@ -62,6 +62,8 @@ pub enum Direction {
 pub struct Seen {
     /// The bucket's configuration.
     pub notification: Notification,
+    /// There is no such bucket any more, and no configuration.
+    pub is_gone: bool,
     /// The topic, if it exists.
     pub topic: Option<Topic>,
     /// By ARN: the functions' queues, and whatever other queues are subscribed. One that is not there is left out.
@@ -157,8 +159,24 @@ pub enum Step {
 pub enum Refusal {
     /// S3 would not take the configuration.
     Unwritable(Unwritable),
+    /// A removal finds own rules, and all of them go to other topics than the one that it names.
+    Elsewhere {
+        /// Of the first one.
+        id: String,
+        /// Its topic's ARN.
+        topic: String,
+    },
+    /// A removal finds neither the bucket nor anything of its at the topic: a name that was mistyped, most likely.
+    NoBucket,
     /// In words, with what would help.
     Because(String),
+}
+
+impl Refusal {
+    /// What was asked for finds nothing to begin with: once something was done, that is no reason.
+    pub(crate) fn is_of_the_beginning(&self) -> bool {
+        matches!(self, Self::Elsewhere { .. } | Self::NoBucket)
+    }
 }
 
 /// The plan: what is to be done, and what it is done to. Without refusals and without steps all is as it is wished.

@@ -1,5 +1,7 @@
 //! Policies of topics and queues: JSON documents in which one's own statements are known by their `Sid`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::arn::Arn;
@@ -99,6 +101,16 @@ impl Policy {
     /// Statements of this tool for other buckets.
     pub fn serves_others(&self, own_sid: &str) -> bool {
         self.statements().into_iter().filter_map(sid).any(|sid| sid.starts_with(SID) && sid != own_sid)
+    }
+
+    /// The topics that own statements of a queue's let in.
+    pub fn topics(&self) -> BTreeSet<Arn> {
+        let topic = |statement: &Value| {
+            let source = statement.get("Condition")?.get("ArnEquals")?.get("aws:SourceArn")?;
+            let arn = Arn::parse(plain(source).as_str()?)?;
+            (sid(statement)? == queue_sid(&arn)).then_some(arn)
+        };
+        self.statements().into_iter().filter_map(topic).collect()
     }
 
     /// Says something that neither SNS wrote at the topic's beginning nor this tool.
@@ -228,6 +240,9 @@ mod tests {
         told["Condition"]["ArnEquals"]["aws:SourceArn"] = json!([topic().to_string()]);
         let policy = Policy::default().with(&told);
         assert!(policy.says(&ours));
+        assert_eq!(policy.topics(), [topic()].into());
+        let theirs = json!({"Sid": "BrigadeWire", "Condition": {"ArnEquals": {"aws:SourceArn": topic().to_string()}}});
+        assert!(Policy::default().with(&theirs).topics().is_empty());
         told["Condition"]["StringEquals"]["aws:SourceAccount"] = json!("210987654321");
         assert!(!Policy::default().with(&told).says(&ours));
     }

@@ -18,6 +18,8 @@ pub enum Kind {
     Denied,
     /// The bucket, topic or queue is not there.
     Missing,
+    /// Somebody else is changing the same thing at this moment: again in a moment.
+    Conflict,
     /// Throttled, no answer, a failure of the service: again later.
     Unavailable,
 }

@@ -45,13 +45,34 @@ struct Contested {
     /// Subscriptions that are listed, though they have just ended.
     ghosts: Vec<Subscription>,
     last_seen: std::sync::Mutex<Notification>,
+    /// Subscribes to the topic as soon as somebody else leaves it.
+    joins: Option<Arn>,
+    /// Writings of ours that still come through; then no more do, as if the call were killed.
+    left: AtomicUsize,
 }
 
 impl Contested {
     fn new(cloud: Aws, moment: Moment, times: usize) -> Self {
         let (reads, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (closed, ghosts) = (Vec::new(), Vec::new());
-        Self { cloud, moment, times, reads, written, closed, ghosts, last_seen: std::sync::Mutex::default() }
+        Self {
+            cloud,
+            moment,
+            times,
+            reads,
+            written,
+            closed,
+            ghosts,
+            last_seen: std::sync::Mutex::default(),
+            joins: None,
+            left: usize::MAX.into(),
+        }
+    }
+
+    fn writes(&self) -> Result<(), CloudError> {
+        let taken = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let (doing, message) = ("a writing".to_owned(), "killed".to_owned());
+        taken.map(drop).map_err(|_| CloudError { doing, kind: Kind::Unavailable, code: None, message })
     }
 
     async fn rival_writes(&self, account: &str, mut from: Notification) {
@@ -92,6 +113,7 @@ impl Notifications for Contested {
         whole: &Notification,
         check: Check,
     ) -> Result<(), CloudError> {
+        self.writes()?;
         let old = self.last_seen.lock().unwrap().clone();
         self.cloud.put_notification(bucket, account, whole, check).await?;
         if self.moment == Moment::AfterOurWrite {
@@ -121,33 +143,46 @@ impl Messaging for Contested {
         self.cloud.queues(prefix).await
     }
     async fn create_topic(&self, name: &str, tag: (&str, &str)) -> Result<(), CloudError> {
+        self.writes()?;
         self.cloud.create_topic(name, tag).await
     }
     async fn delete_topic(&self, topic: &Arn) -> Result<(), CloudError> {
+        self.writes()?;
         self.cloud.delete_topic(topic).await
     }
     async fn set_topic_policy(&self, topic: &Arn, policy: &Policy) -> Result<(), CloudError> {
+        self.writes()?;
         self.cloud.set_topic_policy(topic, policy).await
     }
     async fn subscribe(&self, topic: &Arn, queue: &Arn, attributes: &BTreeMap<String, String>) -> Result<String, CloudError> {
+        self.writes()?;
         self.cloud.subscribe(topic, queue, attributes).await
     }
     async fn set_subscription(&self, arn: &str, attributes: &BTreeMap<String, String>) -> Result<(), CloudError> {
+        self.writes()?;
         self.cloud.set_subscription(arn, attributes).await
     }
     async fn unsubscribe(&self, arn: &str) -> Result<(), CloudError> {
-        self.cloud.unsubscribe(arn).await
+        self.writes()?;
+        self.cloud.unsubscribe(arn).await?;
+        match &self.joins {
+            Some(queue) => self.cloud.subscribe(&wish().topic, queue, &BTreeMap::new()).await.map(drop),
+            None => Ok(()),
+        }
     }
     async fn queue(&self, name: &str) -> Result<Option<Queue>, CloudError> {
         self.cloud.queue(name).await
     }
     async fn set_queue_policy(&self, url: &str, policy: &Policy) -> Result<(), CloudError> {
+        self.writes()?;
         self.cloud.set_queue_policy(url, policy).await
     }
     async fn create_queue(&self, name: &str) -> Result<(), CloudError> {
+        self.writes()?;
         self.cloud.create_queue(name).await
     }
     async fn delete_queue(&self, url: &str) -> Result<(), CloudError> {
+        self.writes()?;
         self.cloud.delete_queue(url).await
     }
     async fn take(&self, url: &str) -> Result<Vec<String>, CloudError> {
@@ -162,8 +197,12 @@ async fn cloud() -> (LocalCloud, Aws) {
         cloud.queues().create(queue, &BTreeMap::new()).unwrap();
     }
     cloud.admit_bucket(&rival(0).destination, &BucketName::new(BUCKET)).unwrap();
-    let aws = Aws::new(Clients::at(&cloud.endpoint(), "us-east-1", "test", "test"));
+    let aws = Aws::new(clients(&cloud));
     (cloud, aws)
+}
+
+fn clients(cloud: &LocalCloud) -> Clients {
+    Clients::at(&cloud.endpoint(), "us-east-1", "test", "test")
 }
 
 fn wish() -> Wish {
@@ -220,6 +259,60 @@ async fn a_rival_that_never_ends_is_said_and_nothing_of_it_is_lost() {
     let ids = ids(&local);
     assert_eq!(ids.iter().filter(|id| id.starts_with("rival-")).count(), contested.written.load(Ordering::SeqCst));
     assert!(local.queues().list("").iter().all(|name| !name.contains("probe")), "the queue for the test event is gone");
+    local.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_topic_that_somebody_has_come_to_meanwhile_is_not_deleted() {
+    let (local, aws) = cloud().await;
+    apply(&aws, &wish(), QUICK).await.unwrap();
+    let mut contested = Contested::new(aws, Moment::AfterOurWrite, 0);
+    contested.joins = Some(wish().topic.beside("sqs", "rivals"));
+    let report = apply(&contested, &Wish { direction: Direction::Remove, ..wish() }, QUICK).await.unwrap();
+    assert!(!report.done.contains(&Step::DeleteTopic), "{:?}", report.done);
+    assert!(ids(&local).is_empty());
+    let left = local.topics().subscriptions(None).unwrap();
+    assert!(left.len() == 1 && left[0].endpoint.ends_with(":rivals"), "{left:?}");
+    local.shutdown().await;
+}
+
+/// Everything that a wiring leaves at the topics and queues.
+fn traces(local: &LocalCloud) -> Vec<String> {
+    let subscriptions = local.topics().subscriptions(None).unwrap().into_iter().map(|s| s.endpoint);
+    let queues = local.queues().list("").into_iter();
+    let admitted = queues.filter(|queue| {
+        let attributes = local.queues().attributes(queue).unwrap();
+        queue.contains("probe") || attributes.get("Policy").is_some_and(|policy| policy.contains("BrigadeWire"))
+    });
+    subscriptions.chain(admitted).chain(local.topics().list()).collect()
+}
+
+#[tokio::test]
+async fn a_call_that_is_killed_anywhere_is_finished_by_the_next() {
+    let (local, aws) = cloud().await;
+    let before = traces(&local);
+    let dead = local.queues().create("brigade-thumbnail-dlq", &BTreeMap::new()).unwrap();
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{dead}","maxReceiveCount":5}}"#);
+    local.queues().set_attributes("brigade-thumbnail", &[("RedrivePolicy".to_owned(), redrive)].into()).unwrap();
+    apply(&aws, &wish(), QUICK).await.unwrap();
+    let connected = traces(&local);
+    for (undone, done) in [(Direction::Remove, Direction::Connect), (Direction::Connect, Direction::Remove)] {
+        for writings in 0.. {
+            apply(&aws, &Wish { direction: undone, ..wish() }, QUICK).await.unwrap();
+            let killed = Contested::new(Aws::new(clients(&local)), Moment::AfterOurWrite, 0);
+            killed.left.store(writings, Ordering::SeqCst);
+            let ended = apply(&killed, &Wish { direction: done, ..wish() }, QUICK).await;
+            // The queue of its test event is known for left behind some time later.
+            let next = Wish { direction: done, now: wish().now + 7200, ..wish() };
+            apply(&aws, &next, QUICK).await.unwrap();
+            let (rules, left) = if done == Direction::Connect { (2, &connected) } else { (0, &before) };
+            assert_eq!((ids(&local).len(), &traces(&local)), (rules, left), "{done:?} after {writings} writings");
+            if ended.is_ok() {
+                assert!(writings >= 5, "{writings}");
+                break;
+            }
+        }
+    }
     local.shutdown().await;
 }
 
@@ -291,7 +384,7 @@ async fn a_call_of_the_same_owner_in_between_keeps_its_families() {
 /// Two calls at the same time: the usual one, and this owner's for another function.
 async fn at_the_same_time(local: &LocalCloud, owner: Owner) {
     local.queues().create("brigade-cleanup", &BTreeMap::new()).unwrap();
-    let aws = || Aws::new(Clients::at(&local.endpoint(), "us-east-1", "test", "test"));
+    let aws = || Aws::new(clients(local));
     let (families, topic) = (vec!["LifecycleExpiration".to_owned()], wish().topic);
     let cleanup = Consumer { name: "cleanup".to_owned(), queue: topic.beside("sqs", "brigade-cleanup"), families };
     let other = Wish { owner, functions: vec![cleanup], ..wish() };

@@ -144,23 +144,40 @@ impl Clients {
         SqsQueue::new(self.sqs().clone())
     }
 
+    /// The queue port over SQS, for queues of this region: another region's SQS knows none of them.
+    pub fn queue_in(&self, region: &str) -> SqsQueue {
+        if self.region() == Some(region) {
+            return self.queue();
+        }
+        let config = self.sqs_config().region(Region::new(region.to_owned())).build();
+        SqsQueue::new(aws_sdk_sqs::Client::from_conf(config))
+    }
+
     /// The SQS client itself.
     pub fn sqs(&self) -> &aws_sdk_sqs::Client {
-        let config = || aws_sdk_sqs::config::Builder::from(&self.config).interceptor(TraceHeader).build();
-        self.sqs.get_or_init(|| aws_sdk_sqs::Client::from_conf(config()))
+        self.sqs.get_or_init(|| aws_sdk_sqs::Client::from_conf(self.sqs_config().build()))
     }
 
     /// The SNS client itself.
     #[cfg(feature = "sns")]
     pub fn sns(&self) -> &aws_sdk_sns::Client {
-        let config = || aws_sdk_sns::config::Builder::from(&self.config).interceptor(TraceHeader).build();
-        self.sns.get_or_init(|| aws_sdk_sns::Client::from_conf(config()))
+        self.sns.get_or_init(|| aws_sdk_sns::Client::from_conf(self.sns_config().build()))
     }
 
     /// The topic port over SNS.
     #[cfg(feature = "sns")]
     pub fn topic(&self) -> SnsTopic {
         SnsTopic::new(self.sns().clone())
+    }
+
+    /// The topic port over SNS, for topics of this region.
+    #[cfg(feature = "sns")]
+    pub fn topic_in(&self, region: &str) -> SnsTopic {
+        if self.region() == Some(region) {
+            return self.topic();
+        }
+        let config = self.sns_config().region(Region::new(region.to_owned())).build();
+        SnsTopic::new(aws_sdk_sns::Client::from_conf(config))
     }
 
     /// The region that clients are made for by default.
@@ -176,6 +193,15 @@ impl Clients {
     fn s3_config(&self) -> aws_sdk_s3::config::Builder {
         aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.path_style).interceptor(TraceHeader)
     }
+
+    fn sqs_config(&self) -> aws_sdk_sqs::config::Builder {
+        aws_sdk_sqs::config::Builder::from(&self.config).interceptor(TraceHeader)
+    }
+
+    #[cfg(feature = "sns")]
+    fn sns_config(&self) -> aws_sdk_sns::config::Builder {
+        aws_sdk_sns::config::Builder::from(&self.config).interceptor(TraceHeader)
+    }
 }
 
 /// Pinned, so that an update of the SDK changes no retry, timeout or checksum on its own.
@@ -190,4 +216,32 @@ fn retries() -> RetryConfig {
 /// rustls with ring: it builds with a C compiler alone, and its part of a cold start is small. It speaks plain HTTP too.
 fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::scripted::Scripted;
+    use crate::worker::Queue;
+    use crate::worker::queue::Outgoing;
+
+    #[tokio::test]
+    async fn a_queue_is_asked_for_in_its_own_region() {
+        let (answer, body) = (Some((200, vec![], "{}")), Outgoing { body: "b".to_owned(), ..Outgoing::default() });
+        let http = Scripted::new([answer.clone(), answer]);
+        let config = SdkConfig::builder()
+            .behavior_version(behavior())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(Credentials::new(
+                "id", "secret", None, None, "test",
+            )))
+            .http_client(http.client())
+            .build();
+        let clients = Clients::new(config, false);
+        for region in ["eu-west-1", "us-east-2"] {
+            clients.queue_in(region).send("https://q", body.clone()).await.unwrap();
+        }
+        let hosts: Vec<String> = http.asked().into_iter().map(|asked| asked.url).collect();
+        assert_eq!(hosts, ["https://sqs.eu-west-1.amazonaws.com/", "https://sqs.us-east-2.amazonaws.com/"]);
+    }
 }

@@ -11,6 +11,8 @@ use time::OffsetDateTime;
 /// The longest message that is kept, in bytes; the rest is cut off.
 const MAX_MESSAGE_BYTES: usize = 500;
 
+const UNREADABLE: &str = "the answer could not be read";
+
 /// A failed request, without the service's or the operation's own types.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -47,7 +49,11 @@ where
         SdkError::DispatchFailure(dispatch) if dispatch.is_user() => local("BadRequestArguments", causes(error), false),
         SdkError::DispatchFailure(_) => local("NoConnection", causes(error), true),
         // The cause could quote the body that was not understood.
-        SdkError::ResponseError(_) => local("BadResponse", "the answer could not be read".to_owned(), true),
+        SdkError::ResponseError(_) => local("BadResponse", UNREADABLE.to_owned(), true),
+        // It was answered, and not with an error: with what the SDK cannot read, such as a page of a proxy in between.
+        SdkError::ServiceError(answer) if answer.err().code().is_none() && answer.raw().status().is_success() => {
+            local("BadResponse", UNREADABLE.to_owned(), true)
+        }
         SdkError::ServiceError(answer) => Failure {
             code: answer.err().code().map(str::to_owned),
             status: Some(answer.raw().status().as_u16()),

@@ -94,6 +94,13 @@ impl<'e> Reader<'e> {
         }
     }
 
+    /// Notes where a variable is not set that others can do without.
+    pub fn need(&mut self, name: &str, why: &str) {
+        if self.environment.get(name).is_none() {
+            self.mistake(name, format!("is not set; {why}"));
+        }
+    }
+
     /// Notes a mistake that only shows in the light of several variables.
     pub fn mistake(&mut self, name: &str, problem: impl Into<String>) {
         self.mistakes.push(Mistake { name: name.to_owned(), problem: problem.into() });

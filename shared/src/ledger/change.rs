@@ -60,7 +60,8 @@ impl Change {
 /// but a change of content can happen to one version again and again, and is told by its time.
 fn occasion(event: &ObjectEvent, of_content: bool, time: Option<i64>) -> String {
     let version = event.version_id.as_deref().filter(|version| *version != "null");
-    let etag = event.etag.as_deref().unwrap_or_default();
+    // EventBridge gives a removal an etag, and a notification does not.
+    let etag = event.etag.as_deref().filter(|_| !event.kind.is_removed()).unwrap_or_default();
     let sequencer = event.sequencer.as_ref().map(|s| s.as_str().to_ascii_uppercase());
     let moment = || time.map(|ms| format!("t{ms}")).unwrap_or_default();
     match (of_content, version) {
@@ -126,6 +127,15 @@ mod tests {
         let (s3, eventbridge) = (version("0065B2CB162FC1AC3B"), version("65b2cb162fc1ac3b"));
         assert_eq!(Change::of(&s3, "t").identity, Change::of(&eventbridge, "t").identity);
         assert_eq!(Change::of(&s3, "t").order.compare(&Change::of(&eventbridge, "t").order), None);
+    }
+
+    #[test]
+    fn a_removal_is_one_change_with_an_etag_and_without() {
+        let removal = |kind, etag: Option<&str>| Change::of(&ObjectEvent { etag: etag.map(str::to_owned), ..event(kind) }, "t");
+        for kind in ["ObjectRemoved:Delete", "ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:Delete"] {
+            let (s3, eventbridge) = (removal(kind, None), removal(kind, Some("d41d8cd98f00b204e9800998ecf8427e")));
+            assert_eq!(s3.identity, eventbridge.identity, "{kind}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod sqs;
 #[cfg(feature = "aws")]
 pub use sqs::SqsQueue;
 #[cfg(feature = "sns")]
-pub(super) use sqs::{Refused, entries, error_of, per_entry};
+pub(super) use sqs::{Refused, entries, error_of, error_of_all, per_entry};
 
 /// SQS's limit on a message: body and attributes (names, types and values) together, in bytes of UTF-8.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
@@ -33,7 +33,7 @@ pub trait Queue: Send + Sync {
     async fn send(&self, queue_url: &str, message: Outgoing) -> Result<(), QueueError>;
 
     /// SendMessageBatch, of at most [`MAX_BATCH`] messages and [`MAX_MESSAGE_BYTES`] in all: a result for each, in order. One
-    /// that can never be sent spoils no other.
+    /// that can never be sent spoils no other, and what the service refuses of the batch as a whole may be sent again.
     ///
     /// Where the service has no such request, they are sent one after another.
     async fn send_batch(&self, queue_url: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {

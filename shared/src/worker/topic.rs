@@ -23,7 +23,7 @@ pub trait Topic: Send + Sync {
     async fn publish(&self, topic_arn: &str, message: Outgoing) -> Result<(), QueueError>;
 
     /// PublishBatch, of at most ten messages and [`MAX_ANNOUNCEMENT_BYTES`] in all: a result for each, in order. One that can
-    /// never be published spoils no other.
+    /// never be published spoils no other, and what the service refuses of the batch as a whole may be published again.
     ///
     /// Where the service has no such request, they are published one after another.
     async fn publish_batch(&self, topic_arn: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {

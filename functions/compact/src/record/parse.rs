@@ -9,13 +9,17 @@
 //! - The user agent ends at the *last* quote of the line: no later field can hold one.
 //! - Referrer and user agent part at the first `" "` between them.
 //!
-//! What does not fit is rejected, never guessed. A client can imitate all of it in its user agent; no reader of this format
-//! can tell.
+//! What does not fit is rejected, never guessed. By this alone two records on one line, whose line break was lost, would be
+//! one with a strange user agent or strange fields behind it; so what holds the beginning of another record is rejected too. A
+//! client can imitate all of a response in its user agent; no reader of this format can tell.
 
 use memchr::{memchr, memchr_iter, memrchr};
 
 use super::{Record, Reject, TEXTS, Text, time};
 use crate::lines::MAX_LINE;
+
+/// The fields between the time and the request URI.
+const ASKED: [Text; 5] = [Text::RemoteIp, Text::Requester, Text::RequestId, Text::Operation, Text::Key];
 
 /// The fields behind the user agent.
 const TAIL: [Text; 10] = [
@@ -31,6 +35,12 @@ const TAIL: [Text; 10] = [
     Text::SourceRegion,
 ];
 
+/// Bytes of a bucket owner: a canonical id is 64 hexadecimal digits.
+const MAX_OWNER: usize = 64;
+
+/// What a text file may begin with, and what files that were joined may have before any line.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// What follows the partition's name in the ARN of an origin access identity, which holds unquoted spaces.
 const IDENTITY: &[u8] = b":iam::cloudfront:user/CloudFront Origin Access Identity ";
 
@@ -39,12 +49,14 @@ pub fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }
 
-/// Reads one line, without its `\n`; a `\r` at its end belongs to the line break. Never allocates.
+/// Reads one line, without its `\n`; a `\r` at its end belongs to the line break, and a byte order mark before it to nothing.
+/// Never allocates.
 pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() > MAX_LINE {
         return Err(Reject::TooLong);
     }
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     let mut texts = [None; TEXTS];
     let mut put = |field: Text, value: Option<_>| {
         if let Some(text) = texts.get_mut(field as usize) {
@@ -52,20 +64,26 @@ pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
         }
     };
     let mut rest = line;
-    put(Text::BucketOwner, word(&mut rest)?);
+    put(Text::BucketOwner, owner(&mut rest)?);
     put(Text::Bucket, word(&mut rest)?);
     let time = bracketed_time(&mut rest)?;
-    put(Text::RemoteIp, word(&mut rest)?);
-    put(Text::Requester, requester(&mut rest)?);
-    put(Text::RequestId, word(&mut rest)?);
-    put(Text::Operation, word(&mut rest)?);
-    put(Text::Key, word(&mut rest)?);
+    let behind_time = rest;
+    for (field, value) in ASKED.into_iter().zip(asked(&mut rest)?) {
+        put(field, value);
+    }
+    let head = line.get(..line.len() - rest.len()).unwrap_or_default();
     let (uri, response) = request(rest)?;
     put(Text::RequestUri, uri);
     put(Text::ErrorCode, response.error);
     let client = client(response.rest)?;
     put(Text::Referrer, client.referrer);
     put(Text::UserAgent, client.agent);
+    if has_control(head) || has_control(client.rest) {
+        return Err(Reject::ControlCharacter);
+    }
+    if holds_another(behind_time, client.rest) {
+        return Err(Reject::TwoRecords);
+    }
     let mut rest = Some(client.rest);
     for field in TAIL {
         let Some(text) = rest else { break };
@@ -107,6 +125,34 @@ fn token<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Reject> {
 
 fn word<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, Reject> {
     filled(token(rest)?)
+}
+
+/// The bucket owner. What is longer has something before it: the rest of another line, or a file's name as `grep` prints it.
+fn owner<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, Reject> {
+    let owner = word(rest)?;
+    if owner.is_some_and(|owner| owner.len() > MAX_OWNER) { Err(Reject::BadBucketOwner) } else { Ok(owner) }
+}
+
+/// The fields that `ASKED` names.
+fn asked<'a>(rest: &mut &'a [u8]) -> Result<[Option<&'a [u8]>; 5], Reject> {
+    Ok([word(rest)?, requester(rest)?, word(rest)?, word(rest)?, word(rest)?])
+}
+
+/// Control characters: what is not quoted is made by S3, or URL-encoded, and has none. A tab or a `\r` there took a space's or
+/// a line break's place. (It looks at all bytes, since that is the fastest.)
+fn has_control(text: &[u8]) -> bool {
+    text.iter().filter(|byte| **byte < b' ').count() > 0
+}
+
+/// Whether another record begins behind the time of this one. In the tail a time alone tells, since no field there has one;
+/// before, inside of quotes, a time and what follows it up to a request URI.
+fn holds_another(behind_time: &[u8], tail: &[u8]) -> bool {
+    memchr_iter(b'[', behind_time).filter_map(|at| behind_time.get(at..)).any(|text| {
+        let mut rest = text;
+        let in_tail = text.len() <= tail.len();
+        bracketed_time(&mut rest).is_ok()
+            && (in_tail || asked(&mut rest).is_ok() && (rest.starts_with(b"\"") || rest.starts_with(b"- ")))
+    })
 }
 
 /// `[06/Feb/2019:00:00:38 +0000] `.

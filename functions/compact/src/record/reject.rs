@@ -12,6 +12,9 @@ pub enum Reject {
     /// The line ends before the 18th field does.
     #[error("fewer than 18 fields")]
     TooFewFields,
+    /// The first field is longer than a canonical id.
+    #[error("the bucket owner is longer than a canonical id")]
+    BadBucketOwner,
     /// The third field is not `[06/Feb/2019:00:00:38 +0000]`, or no such time exists.
     #[error("the time is not [dd/Mon/yyyy:hh:mm:ss +0000]")]
     BadTime,
@@ -36,6 +39,12 @@ pub enum Reject {
     /// A quote behind an unquoted user agent: no such field may hold one.
     #[error("a quote in an unquoted field")]
     StrayQuote,
+    /// A tab, a NUL, a `\r` or the like in a field that is not quoted.
+    #[error("a control character in an unquoted field")]
+    ControlCharacter,
+    /// The line break between two records was lost.
+    #[error("another record begins on the same line")]
+    TwoRecords,
 }
 
 impl Reject {
@@ -45,6 +54,7 @@ impl Reject {
             Self::TooLong => "too-long",
             Self::EmptyField => "empty-field",
             Self::TooFewFields => "too-few-fields",
+            Self::BadBucketOwner => "bad-bucket-owner",
             Self::BadTime => "bad-time",
             Self::BadRequestUri => "bad-request-uri",
             Self::OpenRequestUri => "open-request-uri",
@@ -53,6 +63,8 @@ impl Reject {
             Self::BadReferrer => "bad-referrer",
             Self::BadUserAgent => "bad-user-agent",
             Self::StrayQuote => "stray-quote",
+            Self::ControlCharacter => "control-character",
+            Self::TwoRecords => "two-records",
         }
     }
 }

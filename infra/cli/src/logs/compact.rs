@@ -32,7 +32,8 @@ const MAX_THREADS: usize = 64;
 /// of it, with the same options. A log is known by its name in S3 or its path without links, and must not change: one of
 /// another size or ETag is refused (exit code 1) when all others are done. Files that are moved, or mounted elsewhere on
 /// another machine, are new; and so is what the function brigade-compact has put into the same table. Where the table lies in
-/// what is read, it is left out, with its rejects and account.
+/// what is read, it is left out, with its rejects and account. Files that can't be read, or are no whole gzip, are left out
+/// (exit code 3) when all others are done.
 ///
 /// Lines that are no records go to a table beside it, in a folder with _rejects behind its name: source, line, reason,
 /// raw_line. Account and region stand before the bucket where the log's name is partitioned by date.
@@ -96,10 +97,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { columns, partition, file_size, .. } = arguments;
     let settings = Settings { columns: columns.clone(), interval: *partition, file_size: *file_size, ..Settings::default() };
     let objects = Objects::for_places(arguments.inputs.iter().chain([&arguments.out]))?;
-    let mut inputs = find(&arguments.inputs, &objects)?;
     let shelf = Shelf::beside(&arguments.out, &objects)?;
+    let mut inputs = find(&arguments.inputs, &objects)?;
     shelf.leave_out(&mut inputs);
+    if inputs.is_empty() {
+        return Err(Failure::Environment(format!(
+            "all that is there is the table's own: no log lies outside of {}",
+            arguments.out
+        )));
+    }
     let journal = Journal::open(shelf, format!("{} {settings:?}", brigade_compact::FORMAT), &inputs)?;
+    journal.leave_out_unreadable(arguments.threads);
     let work = Work { settings, objects, progress: Progress::new(journal.bytes()), journal, out: &arguments.out };
     let (summary, failed) = work.all(arguments.threads);
     work.progress.clear();
@@ -183,7 +191,10 @@ impl Work<'_> {
             };
             let text = opened.and_then(|reader| unpacked(self.progress.of(reader)));
             let text = text.map_err(|error| self.journal.stuck(batch, format!("{}: {error}", input.name)))?;
-            compactor.read(&input.name, text).map_err(failure)?;
+            compactor.read(&input.name, text).map_err(|error| match error {
+                CompactError::Read { .. } => self.journal.stuck(batch, error),
+                CompactError::Write(_) => failure(error),
+            })?;
         }
         compactor.finish().map_err(failure)
     }

@@ -1,6 +1,6 @@
 //! What is read: files, folders, patterns and places in S3.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -38,9 +38,9 @@ pub(super) fn find(named: &[String], objects: &Objects) -> Result<Vec<Input>, Fa
         if name.starts_with("s3://") {
             objects.find(name, &mut found)?;
         } else if name.contains(['*', '?']) && !Path::new(name).exists() {
-            matching(name, &mut found).map_err(|error| Failure::environment(name, error))?;
+            matching(name, &mut found)?;
         } else {
-            add(Path::new(name), &mut found).map_err(|error| Failure::environment(name, error))?;
+            add(Path::new(name), &mut Vec::new(), &mut found)?;
         }
         if found.len() == before {
             return Err(Failure::Environment(format!("{name}: nothing is there")));
@@ -51,37 +51,49 @@ pub(super) fn find(named: &[String], objects: &Objects) -> Result<Vec<Input>, Fa
     Ok(found)
 }
 
-/// A file; or all files in a folder and those below, but hidden ones.
-fn add(path: &Path, found: &mut Vec<Input>) -> io::Result<()> {
-    let about = fs::metadata(path)?;
+/// A file; or all files in a folder and those below, but hidden ones. `above` is where it lies, without links: one that leads
+/// back there is left out.
+fn add(path: &Path, above: &mut Vec<PathBuf>, found: &mut Vec<Input>) -> Result<(), Failure> {
+    let failure = |error: io::Error| Failure::environment(path.display(), error);
+    let about = fs::metadata(path).map_err(failure)?;
     if about.is_file() {
-        let name = path.to_string_lossy().into_owned();
-        found.push(Input { name, size: about.len(), place: Place::File(path.to_owned()) });
+        let name = path.to_str().ok_or_else(|| Failure::environment(path.display(), "the name is not UTF-8"))?;
+        found.push(Input { name: name.to_owned(), size: about.len(), place: Place::File(path.to_owned()) });
         return Ok(());
     }
-    for entry in fs::read_dir(path)? {
-        let path = entry?.path();
+    if !about.is_dir() {
+        return Err(Failure::environment(path.display(), "neither a file nor a folder"));
+    }
+    let real = fs::canonicalize(path).map_err(failure)?;
+    if above.contains(&real) {
+        return Ok(());
+    }
+    above.push(real);
+    for entry in fs::read_dir(path).map_err(failure)? {
+        let path = entry.map_err(failure)?.path();
         let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
         if !hidden {
-            add(&path, found)?;
+            add(&path, above, found)?;
         }
     }
+    above.pop();
     Ok(())
 }
 
 /// What fits a pattern, in which `*` and `?` stand for anything but a slash.
-fn matching(pattern: &str, found: &mut Vec<Input>) -> io::Result<()> {
+fn matching(pattern: &str, found: &mut Vec<Input>) -> Result<(), Failure> {
     let fixed = pattern.find(['*', '?']).and_then(|at| pattern.get(..at)?.rfind('/')).map_or(0, |slash| slash + 1);
     let (root, rest) = pattern.split_at_checked(fixed).unwrap_or(("", pattern));
     let segments: Vec<&str> = rest.split('/').collect();
     descend(Path::new(root), &segments, found)
 }
 
-fn descend(folder: &Path, segments: &[&str], found: &mut Vec<Input>) -> io::Result<()> {
-    let Some((segment, rest)) = segments.split_first() else { return add(folder, found) };
+fn descend(folder: &Path, segments: &[&str], found: &mut Vec<Input>) -> Result<(), Failure> {
+    let Some((segment, rest)) = segments.split_first() else { return add(folder, &mut Vec::new(), found) };
     let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    for entry in fs::read_dir(listed)? {
-        let name = entry?.file_name();
+    let failure = |error: io::Error| Failure::environment(listed.display(), error);
+    for entry in fs::read_dir(listed).map_err(failure)? {
+        let name = entry.map_err(failure)?.file_name();
         let text = name.to_string_lossy();
         if fits(&text, segment) && (!text.starts_with('.') || segment.starts_with('.')) {
             let path = folder.join(&name);
@@ -128,8 +140,20 @@ pub(super) fn text_bytes(name: &str, size: u64) -> u64 {
 /// The text of what may be compressed by gzip, which is told by its first bytes.
 pub(super) fn unpacked<'a>(reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut reader = BufReader::with_capacity(1 << 16, reader);
-    let packed = reader.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(if packed { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
+    Ok(if is_packed(&mut reader)? { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
+}
+
+/// Whether a file can be read: it has to open, and one of gzip has to unpack to its end, where alone it shows to be whole.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+    if is_packed(&mut reader)? {
+        io::copy(&mut MultiGzDecoder::new(reader), &mut io::sink())?;
+    }
+    Ok(())
+}
+
+fn is_packed(reader: &mut impl BufRead) -> io::Result<bool> {
+    Ok(reader.fill_buf()?.starts_with(&[0x1f, 0x8b]))
 }
 
 #[cfg(test)]

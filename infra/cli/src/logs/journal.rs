@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use brigade::event::ObjectKey;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::inputs::{Input, Place, text_bytes};
+use super::inputs::{Input, Place, check, text_bytes};
 use super::objects::place;
 use super::shelf::Shelf;
 use crate::failure::Failure;
@@ -83,6 +83,8 @@ struct State {
     before: u64,
     /// ... and those that are there as something else, with the document that tells it.
     changed: Vec<(String, u64)>,
+    /// Files that can't be read, each with the reason.
+    unreadable: Vec<String>,
 }
 
 impl Journal {
@@ -93,7 +95,7 @@ impl Journal {
             let log = Log::new(input)?;
             left.insert(log.place().to_owned(), log);
         }
-        let state = State { next: 1, left, begun: VecDeque::new(), before: 0, changed: Vec::new() };
+        let state = State { next: 1, left, begun: VecDeque::new(), before: 0, changed: Vec::new(), unreadable: Vec::new() };
         let journal = Self { shelf, settings, state: Mutex::new(state) };
         let names: BTreeSet<String> = journal.shelf.list()?.into_iter().collect();
         let done: BTreeSet<u64> = names.iter().filter_map(|name| name.strip_suffix(".done.json")?.parse().ok()).collect();
@@ -110,6 +112,22 @@ impl Journal {
             state.next = number + 1;
         }
         Ok(journal)
+    }
+
+    /// Leaves out the files that can't be read, on so many threads: a batch is published with all that it has claimed, so
+    /// that one of them would hold up all others.
+    pub(super) fn leave_out_unreadable(&self, threads: usize) {
+        let mut state = self.state();
+        let files: Vec<&Log> = state.left.values().filter(|log| log.path.is_some()).collect();
+        let unreadable: Vec<(String, String)> = std::thread::scope(|scope| {
+            let shares = files.chunks(files.len().div_ceil(threads).max(1));
+            let begun: Vec<_> = shares.map(|share| scope.spawn(|| unreadable(share))).collect();
+            begun.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
+        });
+        for (place, why) in unreadable {
+            state.left.remove(&place);
+            state.unreadable.push(why);
+        }
     }
 
     /// Bytes that are to be read, as far as is known.
@@ -165,9 +183,13 @@ impl Journal {
         self.state().before
     }
 
-    /// Fails where a log is in the table that has another size or ETag now.
+    /// Fails where a log could not be read, or is in the table and has another size or ETag now.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let state = self.state();
+        if let Some(first) = state.unreadable.first() {
+            let logs = state.unreadable.len();
+            return Err(Failure::Environment(format!("{first} ({logs} such logs, left out; all others are done)")));
+        }
         let Some((log, number)) = state.changed.first() else { return Ok(()) };
         Err(Failure::Findings(format!(
             "{log}: not read, since {} has it with another size or ETag ({} such logs): its lines would be in the table twice; \
@@ -284,6 +306,13 @@ impl Log {
         };
         Some(Input { name, size, place })
     }
+}
+
+/// The files among these that can't be read: by where they are, with the reason.
+fn unreadable(files: &[&Log]) -> Vec<(String, String)> {
+    let failed = |log: &Log| check(Path::new(log.path.as_deref()?)).err();
+    let told = files.iter().filter_map(|log| Some((log.place().to_owned(), format!("{}: {}", log.name, failed(log)?))));
+    told.collect()
 }
 
 fn name(number: u64) -> String {

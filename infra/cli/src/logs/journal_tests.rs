@@ -46,6 +46,7 @@ fn what_a_document_has_is_left_out() {
         begun: VecDeque::new(),
         before: 0,
         changed: Vec::new(),
+        unreadable: Vec::new(),
     };
     let document =
         |logs: &[Log]| Document { v: VERSION, batch: "B".to_owned(), settings: String::new(), inputs: logs.to_vec() };

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 ///
 /// A line that is no record is {"reject": REASON, "line": N}, N counting the lines of its file from 1; where several files
 /// are read, with "file" in front. Blank lines print nothing. The exit code is 0 whatever the lines hold; it is 3 where a
-/// file can't be read, after all others were.
+/// file can't be read to its end, after all that could be read is printed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade logs parse access.log.gz | jq -c 'select(.httpstatus == 403)'\n  \
     aws s3 cp s3://LOGS/2026-11-22-05-17-09-ABCDEF - | brigade logs parse")]

@@ -32,7 +32,7 @@ impl Shelf {
             Some((bucket, prefix)) => {
                 Self::Bucket(Arc::clone(objects.connection()?), bucket, prefix.trim_end_matches('/').to_owned())
             }
-            None => Self::Folder(out.trim_end_matches('/').to_owned()),
+            None => Self::Folder(folder(out)?.to_owned()),
         })
     }
 
@@ -119,6 +119,19 @@ impl Shelf {
 
     fn failure(&self, name: &str, error: io::Error) -> Failure {
         Failure::environment(self.shown(name), error)
+    }
+}
+
+/// A table's folder, which has to have a name: what belongs to it lies beside it, under that name and more.
+fn folder(out: &str) -> Result<&str, Failure> {
+    let table = out.trim_end_matches('/');
+    if matches!(table.rsplit('/').next(), None | Some("" | "." | "..")) {
+        return Err(Failure::Usage(format!("--out {out:?}: expected a folder with a name of its own, or s3://bucket/prefix")));
+    }
+    match fs::metadata(table) {
+        Ok(about) if !about.is_dir() => Err(Failure::environment(out, "no folder, so no table can be there")),
+        // One that is not there yet is made; what else is wrong shows then.
+        _ => Ok(table),
     }
 }
 

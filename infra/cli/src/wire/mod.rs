@@ -2,6 +2,7 @@
 
 mod text;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use brigade::aws::Clients;
@@ -10,8 +11,9 @@ use brigade_local::clock::Clock;
 use brigade_wire::apply::{Patience, Report, Stopped, TestEvent, Why, apply, read};
 use brigade_wire::arn::{Arn, topic_name};
 use brigade_wire::aws::Aws;
-use brigade_wire::notification::Owner;
+use brigade_wire::notification::{self, Notification, Owner};
 use brigade_wire::plan::{Consumer, Direction, Plan, Wish, plan};
+use brigade_wire::policy::topic_sid;
 use brigade_wire::ports::{Check, CloudError, Kind, Messaging, Notifications};
 use serde_json::{Value, json};
 
@@ -193,7 +195,7 @@ async fn wish(cloud: &Aws, arguments: &Arguments) -> Result<Wish, Failure> {
     let topic = match (named_arn, named) {
         (Some(arn), _) => arn,
         (None, Some(name)) => base.beside("sns", name),
-        (None, None) => topic_of(cloud, &base, &owner, &arguments.bucket).await?,
+        (None, None) => topic_of(cloud, &base, &owner, arguments, &functions).await?,
     };
     let consumer = |function: &&'static Function| Consumer {
         name: function.name.to_owned(),
@@ -212,16 +214,45 @@ async fn wish(cloud: &Aws, arguments: &Arguments) -> Result<Wish, Failure> {
     })
 }
 
-/// The topic that this command has wired the bucket to before, or the one that it would make.
-async fn topic_of(cloud: &Aws, base: &Arn, owner: &Owner, bucket: &str) -> Result<Arn, Failure> {
-    let notification = cloud.notification(bucket, &base.account).await.map_err(failed)?;
-    let before = notification.own(owner).find_map(|rule| Arn::parse(rule.destination.arn()));
-    Ok(before.unwrap_or_else(|| base.beside("sns", &topic_name(bucket))))
+/// The topic that this command has wired the bucket to before, or the one that it would make. Where a removal was broken off,
+/// the bucket's rules are gone already; then the policies tell it, of the queues and of the topic.
+async fn topic_of(
+    cloud: &Aws,
+    base: &Arn,
+    owner: &Owner,
+    arguments: &Arguments,
+    functions: &[&'static Function],
+) -> Result<Arn, Failure> {
+    let bucket = &arguments.bucket;
+    let there = match cloud.notification(bucket, &base.account).await {
+        // Of a bucket that is gone, what it was wired with can go too.
+        Err(error) if error.kind == Kind::Missing && arguments.remove => Notification::default(),
+        there => there.map_err(failed)?,
+    };
+    if let Some(before) = there.own(owner).find_map(|rule| Arn::parse(notification::topic_of(rule)?)) {
+        return Ok(before);
+    }
+    let mut admitted = BTreeSet::new();
+    for function in functions {
+        let queue = cloud.queue(function.package).await.map_err(failed)?;
+        admitted.extend(queue.into_iter().flat_map(|queue| queue.policy.topics()));
+    }
+    let sid = topic_sid(bucket);
+    for arn in admitted {
+        match cloud.topic(&arn).await {
+            Ok(Some(topic)) if topic.policy.has(&sid) => return Ok(arn),
+            Ok(_) => {}
+            // Another account's, or another region's.
+            Err(error) if matches!(error.kind, Kind::Denied | Kind::Refused) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(base.beside("sns", &topic_name(bucket)))
 }
 
 fn failed(error: CloudError) -> Failure {
     match error.kind {
         Kind::Refused => Failure::Findings(error.to_string()),
-        Kind::Denied | Kind::Missing | Kind::Unavailable => Failure::Environment(error.to_string()),
+        Kind::Denied | Kind::Missing | Kind::Conflict | Kind::Unavailable => Failure::Environment(error.to_string()),
     }
 }

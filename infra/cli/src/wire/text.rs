@@ -137,6 +137,12 @@ pub(super) fn why(why: &Why, wish: &Wish) -> Value {
 fn refusal(refusal: &Refusal, wish: &Wish) -> String {
     match refusal {
         Refusal::Because(why) => why.clone(),
+        Refusal::NoBucket => format!("there is no bucket {}, and nothing of its at the topic {}", wish.bucket, wish.topic),
+        Refusal::Elsewhere { id, topic } => format!(
+            "the bucket's rule {id} goes to {topic}, not to {}: to take that wiring back, name its topic with --topic {topic}",
+            wish.topic
+        ),
+        Refusal::Unwritable(Unwritable::Invalid(said)) => format!("S3 takes no such rule. It would say: {said}"),
         Refusal::Unwritable(Unwritable::TooMany(rules)) => {
             format!("the bucket would have {rules} rules, and S3 takes {MAX_RULES}")
         }
@@ -168,6 +174,7 @@ pub(super) fn refusal_json(refusal: &Refusal, wish: &Wish) -> Value {
                 "fan_out": fan_out(&theirs.destination, theirs.id.as_deref().unwrap_or_default(), wish),
             })
         }
+        Refusal::Unwritable(Unwritable::Invalid(said)) => json!({"code": said.code, "message": said.message}),
         other => json!({"message": self::refusal(other, wish)}),
     }
 }

@@ -43,6 +43,20 @@ const DENIED: &[&str] = &[
     "AccessDeniedException",
 ];
 
+/// Codes that say: not while somebody else changes it. (S3 with status 409, SNS with 400.)
+const CONFLICT: &[&str] = &["OperationAborted", "ConcurrentAccess", "ConcurrentAccessException"];
+/// Codes that say: not so fast, or not in time. They come with any status, SQS's with 403.
+const PASSING: &[&str] = &[
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "Throttled",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+];
+
 /// A failed request in the port's terms.
 fn error<E>(doing: impl Into<String>, error: &SdkError<E, HttpResponse>) -> CloudError
 where
@@ -77,8 +91,11 @@ fn told(doing: String, failure: Failure) -> CloudError {
     let kind = match failure.status {
         _ if MISSING.contains(&code) => Kind::Missing,
         _ if DENIED.contains(&code) => Kind::Denied,
+        _ if CONFLICT.contains(&code) => Kind::Conflict,
+        _ if PASSING.contains(&code) => Kind::Unavailable,
         Some(403) => Kind::Denied,
         Some(404) => Kind::Missing,
+        Some(409) => Kind::Conflict,
         Some(status) if (400..500).contains(&status) && status != 429 => Kind::Refused,
         _ => Kind::Unavailable,
     };
@@ -88,6 +105,34 @@ fn told(doing: String, failure: Failure) -> CloudError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_refused() {
+        let cases = [
+            (409, "OperationAborted", Kind::Conflict),
+            (400, "ConcurrentAccess", Kind::Conflict),
+            (503, "SlowDown", Kind::Unavailable),
+            (400, "Throttling", Kind::Unavailable),
+            (403, "RequestThrottled", Kind::Unavailable),
+            (429, "Throttled", Kind::Unavailable),
+            (400, "RequestTimeout", Kind::Unavailable),
+            (400, "InvalidArgument", Kind::Refused),
+            (403, "AccessDenied", Kind::Denied),
+            (400, "AWS.SimpleQueueService.NonExistentQueue", Kind::Missing),
+            (404, "NoSuchBucket", Kind::Missing),
+        ];
+        for (status, code, kind) in cases {
+            let failure = Failure {
+                code: Some(code.to_owned()),
+                status: Some(status),
+                message: String::new(),
+                unanswered: false,
+                region: None,
+                date: None,
+            };
+            assert_eq!(told("writing".to_owned(), failure).kind, kind, "{status} {code}");
+        }
+    }
 
     #[test]
     fn a_bucket_elsewhere_is_told_from_whatever_else_s3_refuses() {

@@ -1,9 +1,10 @@
 //! The plan that connects functions. It never narrows what is announced: other functions may live on it.
 
 use super::{
-    Admission, Announcement, Arn, BTreeSet, Call, Consumer, Draft, Plan, Refusal, Seen, Sign, Step, Subscription, Topic, Wish,
+    Admission, Announcement, Arn, BTreeSet, Call, Consumer, Plan, Refusal, Seen, Sign, Step, Subscription, Topic, Wish,
     queue_sid, queue_statement, topic_statement, wanted,
 };
+use crate::notification::{goes_to, topic_of};
 
 pub(super) fn plan(seen: &Seen, wish: &Wish, plan: &mut Plan) {
     topic(seen, wish, plan);
@@ -167,13 +168,17 @@ fn policy(seen: &Seen, wish: &Wish, arn: &Arn, plan: &mut Plan) {
 
 fn rules(seen: &Seen, wish: &Wish, plan: &mut Plan) {
     let topic = wish.topic.to_string();
-    let elsewhere = |rule: &&Draft| rule.destination != super::Destination::Topic(topic.clone());
-    if let Some(rule) = seen.notification.own(&wish.owner).find(elsewhere) {
-        plan.refuse(format!(
-            "the bucket's rule {} goes to {} already: remove that wiring first (--topic and --remove)",
-            rule.id.as_deref().unwrap_or_default(),
-            rule.destination.arn()
-        ));
+    if let Some(rule) = seen.notification.own(&wish.owner).find(|rule| !goes_to(rule, &topic)) {
+        let (id, arn) = (rule.id.as_deref().unwrap_or_default(), rule.destination.arn());
+        plan.refuse(match topic_of(rule) {
+            Some(_) => format!(
+                "the bucket's rule {id} goes to {arn} already: remove that wiring first (--topic {arn} --remove --apply)"
+            ),
+            None => format!(
+                "the bucket's rule {id} goes to {arn}, which is no topic: somebody has changed it. Give it another id, or remove \
+                 it; then repeat this"
+            ),
+        });
         return;
     }
     let families: BTreeSet<String> = wish.functions.iter().flat_map(|function| function.families.iter().cloned()).collect();

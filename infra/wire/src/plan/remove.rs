@@ -1,24 +1,38 @@
 //! The plan that undoes a wiring: the bucket falls silent first, then everything else goes that this tool has made.
 
 use super::{
-    Admission, Announcement, Arn, BTreeSet, Call, Filter, MADE_FOR, Notification, Plan, Seen, Sign, Step, Subscription, Topic,
-    Wish, probe, queue_sid, topic_sid,
+    Admission, Announcement, Arn, BTreeSet, Call, Filter, MADE_FOR, Notification, Plan, Refusal, Seen, Sign, Step,
+    Subscription, Topic, Wish, probe, queue_sid, topic_sid,
 };
-use crate::notification::goes_to;
+use crate::notification::{goes_to, topic_of};
 
 pub(super) fn plan(seen: &Seen, wish: &Wish, plan: &mut Plan) {
     let here = wish.topic.to_string();
-    let mut own = seen.notification.own(&wish.owner).peekable();
-    if let Some(rule) = own.peek().copied()
-        && !own.any(|rule| goes_to(rule, &here))
+    let own = || seen.notification.own(&wish.owner);
+    let elsewhere = own().find_map(|rule| Some((rule, topic_of(rule).filter(|topic| *topic != here)?)));
+    if let Some((rule, topic)) = elsewhere
+        && !own().any(|rule| goes_to(rule, &here))
     {
         plan.rules(&seen.notification, &seen.notification, &wish.owner);
-        plan.refuse(format!(
-            "the bucket's rule {0} goes to {1}, not to {here}: to take that wiring back, name its topic with --topic {1}",
+        let id = rule.id.clone().unwrap_or_default();
+        plan.refusals.push(Refusal::Elsewhere { id, topic: topic.to_owned() });
+        return;
+    }
+    for rule in own().filter(|rule| topic_of(rule).is_none()) {
+        plan.notes.push(format!(
+            "the rule {} goes to {}, which is no topic: somebody has changed it, and it stays",
             rule.id.as_deref().unwrap_or_default(),
             rule.destination.arn()
         ));
-        return;
+    }
+    if seen.is_gone {
+        let sid = topic_sid(&wish.bucket);
+        let is_its = |topic: &Topic| topic.policy.has(&sid) || topic.made_for.as_deref() == Some(wish.bucket.as_str());
+        if !seen.topic.as_ref().is_some_and(is_its) {
+            plan.refusals.push(Refusal::NoBucket);
+            return;
+        }
+        plan.notes.push(format!("there is no bucket {} any more: what it was wired with goes", wish.bucket));
     }
     let Some(topic) = &seen.topic else {
         // Rules without their topic are of no use to anybody.

@@ -84,8 +84,8 @@ fn a_removal_touches_no_rule_that_goes_to_another_topic() {
         for functions in [vec![thumbnail()], vec![thumbnail(), cleanup()]] {
             let seen = Seen { topic: here.clone(), ..wired.clone() };
             let plan = plan(&seen, &remove(functions));
-            let [Refusal::Because(why)] = plan.refusals.as_slice() else { panic!("{plan:?}") };
-            assert!(why.contains(&format!("--topic {there}")) && plan.steps.is_empty(), "{plan:?}");
+            let [Refusal::Elsewhere { topic, .. }] = plan.refusals.as_slice() else { panic!("{plan:?}") };
+            assert!(*topic == there.to_string() && plan.steps.is_empty(), "{plan:?}");
         }
     }
     // Beside some that go to this one, as two hands may have left it, they stay as they are.
@@ -93,6 +93,23 @@ fn a_removal_touches_no_rule_that_goes_to_another_topic() {
     let elsewhere = wired.notification.rules.iter().find(|rule| rule.events == ["s3:ObjectCreated:*"]).unwrap().clone();
     both.notification.rules.push(elsewhere.clone());
     assert_eq!(done(both, &remove(vec![cleanup()])).notification.rules, [elsewhere]);
+}
+
+#[test]
+fn a_rule_that_somebody_has_sent_elsewhere_is_left_and_told() {
+    let mut seen = done(start(), &connect(vec![thumbnail()]));
+    let changed = seen.notification.rules.iter_mut().find(|rule| rule.events == ["s3:ObjectCreated:*"]).unwrap();
+    changed.destination = Destination::Queue(arn("sqs", "theirs").to_string());
+    let changed = changed.clone();
+    let [Refusal::Because(why)] = &plan(&seen, &connect(vec![thumbnail()])).refusals[..] else { panic!("{seen:?}") };
+    assert!(why.contains("which is no topic"), "{why}");
+    for _ in 0..2 {
+        let told = plan(&seen, &remove(vec![thumbnail()]));
+        assert!(told.refusals.is_empty() && told.notes.iter().any(|note| note.contains("theirs")), "{told:?}");
+        seen = done(seen, &remove(vec![thumbnail()]));
+        assert_eq!(seen.notification.rules, std::slice::from_ref(&changed));
+        assert!(seen.topic.is_none());
+    }
 }
 
 /// The rules after the stack's resource was created, or deleted, with the command's topic.

@@ -149,7 +149,7 @@ impl<N: Notifications, D: Delivery> Resource<N, D> {
 /// Another attempt may succeed.
 fn passes(why: &Why) -> bool {
     match why {
-        Why::Failed(error) => error.kind == Kind::Unavailable,
+        Why::Failed(error) => matches!(error.kind, Kind::Unavailable | Kind::Conflict),
         Why::Contended => true,
         Why::Refused(_) => false,
     }
@@ -166,6 +166,9 @@ fn told(why: &Why) -> String {
 fn told_refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Because(why) => why.clone(),
+        Refusal::NoBucket => "there is no such bucket".to_owned(),
+        Refusal::Elsewhere { id, topic } => format!("the rule {id} goes to {topic}"),
+        Refusal::Unwritable(Unwritable::Invalid(said)) => said.to_string(),
         Refusal::Unwritable(Unwritable::TooMany(rules)) => format!("the bucket would have {rules} rules, and S3 takes 100"),
         Refusal::Unwritable(Unwritable::Narrows(narrowing)) => narrowing.to_string(),
         Refusal::Unwritable(Unwritable::Overlap(overlap)) => {

@@ -258,6 +258,7 @@ async fn a_deletion_ends_whatever_is_left() {
         (Kind::Missing, "SUCCESS", "warn"),
         (Kind::Denied, "SUCCESS", "warn"),
         (Kind::Refused, "SUCCESS", "warn"),
+        (Kind::Conflict, "FAILED", "warn"),
         (Kind::Unavailable, "FAILED", "warn"),
     ] {
         let world = World::new();
@@ -289,6 +290,22 @@ async fn a_policy_of_a_moment_ago_is_given_time() {
     let (answer, _) = world.ask(&request("Create", &properties(&["ObjectCreated"]))).await;
     assert_eq!(answer["Status"], "FAILED");
     assert!(answer["Reason"].as_str().unwrap().contains("Unable to validate"), "{answer}");
+}
+
+/// S3's 409: another request is changing the bucket's configuration.
+#[tokio::test]
+async fn a_writing_that_meets_another_is_repeated() {
+    let world = World::new();
+    for kind in ["Create", "Delete"] {
+        world.bucket.fails(&[None, Some(Kind::Conflict), None, Some(Kind::Conflict)]);
+        let (answer, _) = world.ask(&request(kind, &properties(&["ObjectCreated"]))).await;
+        assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+        assert_eq!(world.bucket.rules().len(), usize::from(kind == "Create"));
+    }
+    // What stays so is no success, and leaves nothing behind unsaid.
+    world.ask(&request("Create", &properties(&["ObjectCreated"]))).await;
+    world.bucket.fails(&[None, Some(Kind::Conflict)].repeat(crate::apply::ROUNDS));
+    assert_eq!(world.ask(&request("Delete", &properties(&["ObjectCreated"]))).await.0["Status"], "FAILED");
 }
 
 #[tokio::test]

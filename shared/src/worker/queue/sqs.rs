@@ -80,7 +80,7 @@ impl Queue for SqsQueue {
                 let succeeded: Vec<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
                 per_entry(SEND_BATCH, queue_url, checks.len(), &succeeded, &refusals(answer.failed()))
             }
-            Err(error) => all(checks.len(), &error_of(SEND_BATCH, queue_url, &error)),
+            Err(error) => all(checks.len(), &error_of_all(SEND_BATCH, queue_url, &error)),
         };
         checks.into_iter().zip(results).map(|(check, result)| check.and(result)).collect()
     }
@@ -185,11 +185,23 @@ where
     QueueError { retry, may_have_landed, operation, queue: queue_url.to_owned(), code, message: failure.message }
 }
 
+/// Of a batch that is refused as a whole: not for what a message carries, since each was judged before it was sent and is
+/// refused by itself, but for what would refuse every other one too (an address, a key, a policy, a queue of another kind).
+/// That is repaired outside, and nothing may be lost or put aside meanwhile.
+pub(in crate::worker) fn error_of_all<E>(operation: &'static str, queue_url: &str, error: &SdkError<E>) -> QueueError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    QueueError { retry: true, ..error_of(operation, queue_url, error) }
+}
+
 /// Codes that SQS and SNS blame on the sender although the same request may succeed later: throttles, permissions, keys that
-/// KMS refuses (`KmsThrottled` to SQS, `KMSThrottling` to SNS), and a queue or topic that is still being made.
+/// KMS refuses (`KMS.DisabledException` or `KmsThrottled` to SQS, `KMSThrottling` to SNS), and a queue or topic that is still
+/// being made.
 fn is_passing(code: &str) -> bool {
-    const PASSING: [&str; 8] = [
+    const PASSING: [&str; 9] = [
         "throttl",
+        "requestthrottled",
         "requestlimitexceeded",
         "overlimit",
         "accessdenied",
@@ -198,13 +210,46 @@ fn is_passing(code: &str) -> bool {
         "notfound",
         "kms",
     ];
-    let code = code.rsplit(['.', '#']).next().unwrap_or(code).to_ascii_lowercase();
-    PASSING.iter().any(|known| code.starts_with(known))
+    let code = code.to_ascii_lowercase();
+    code.split(['.', '#']).any(|part| PASSING.iter().any(|known| part.starts_with(known)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::scripted::Scripted;
+    use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+
+    /// Whether each of two messages may be sent again, and whether it may have arrived.
+    async fn sent(status: u16, query_error: &'static str) -> Vec<Option<(bool, bool)>> {
+        let http = Scripted::new([Some((status, vec![("x-amzn-query-error", query_error)], "{}"))]);
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
+            .http_client(http.client())
+            .build();
+        let queue = SqsQueue::new(aws_sdk_sqs::Client::from_conf(config));
+        let message = Outgoing { body: "b".to_owned(), ..Outgoing::default() };
+        let results = queue.send_batch("https://q", vec![message.clone(), message]).await;
+        results.iter().map(|result| result.as_ref().err().map(|error| (error.retry, error.may_have_landed))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_refused_as_a_whole_can_be_sent_again() {
+        for (status, code) in [
+            (404, "InvalidAddress;Sender"),
+            (400, "AWS.SimpleQueueService.NonExistentQueue;Sender"),
+            (400, "AWS.SimpleQueueService.UnsupportedOperation;Sender"),
+            (400, "KMS.DisabledException;Sender"),
+            (400, "RequestExpired;Sender"),
+            (403, "InvalidSecurity;Sender"),
+        ] {
+            assert_eq!(sent(status, code).await, [Some((true, false)); 2], "{code}");
+        }
+        assert_eq!(sent(503, "ServiceUnavailable;Receiver").await, [Some((true, true)); 2]);
+    }
 
     fn failed(id: &str, code: &str, sender_fault: bool) -> BatchResultErrorEntry {
         BatchResultErrorEntry::builder().id(id).code(code).sender_fault(sender_fault).build().unwrap()
@@ -227,7 +272,12 @@ mod tests {
             "QueueDoesNotExist",
             "ThrottlingException",
             "Throttled",
+            "RequestThrottled",
+            "com.amazonaws.sqs#RequestThrottled",
             "NotFound",
+            "KMS.DisabledException",
+            "KMS.InvalidStateException",
+            "KMS.OptInRequired",
             "KmsThrottled",
             "KMSThrottling",
             "KMSDisabled",

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::{Topic, check_announcement};
-use crate::worker::queue::{ATTRIBUTE_TYPE, Outgoing, QueueError, Refused, entries, error_of, per_entry};
+use crate::worker::queue::{ATTRIBUTE_TYPE, Outgoing, QueueError, Refused, entries, error_of, error_of_all, per_entry};
 
 const PUBLISH: &str = "Publish";
 const PUBLISH_BATCH: &str = "PublishBatch";
@@ -31,7 +31,7 @@ impl Topic for SnsTopic {
             request = request.message_attributes(name, attribute(PUBLISH, topic_arn, value)?);
         }
         let request = request.set_message_group_id(message.group_id).set_message_deduplication_id(message.deduplication_id);
-        request.send().await.map(drop).map_err(|error| passing(error_of(PUBLISH, topic_arn, &error)))
+        request.send().await.map(drop).map_err(|error| error_of(PUBLISH, topic_arn, &error))
     }
 
     async fn publish_batch(&self, topic_arn: &str, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
@@ -55,15 +55,10 @@ impl Topic for SnsTopic {
                     .collect();
                 per_entry(PUBLISH_BATCH, topic_arn, checks.len(), &succeeded, &failed)
             }
-            Err(error) => vec![Err(passing(error_of(PUBLISH_BATCH, topic_arn, &error))); checks.len()],
+            Err(error) => vec![Err(error_of_all(PUBLISH_BATCH, topic_arn, &error)); checks.len()],
         };
         checks.into_iter().zip(results).map(|(check, result)| check.and(result)).collect()
     }
-}
-
-/// SNS's word for a topic that does not exist: it may still be made.
-fn passing(error: QueueError) -> QueueError {
-    QueueError { retry: error.retry || error.code == "NotFound", ..error }
 }
 
 fn attribute(operation: &'static str, topic_arn: &str, value: String) -> Result<MessageAttributeValue, QueueError> {
