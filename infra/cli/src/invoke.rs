@@ -7,7 +7,6 @@ use brigade::event::{BucketName, ObjectEvent, Record, decode_document};
 use brigade::storage::{Location, PutOptions, Store};
 use brigade_local::LocalCloud;
 use brigade_local::lambda::{HostEvent, HostEvents};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::binary::Binaries;
