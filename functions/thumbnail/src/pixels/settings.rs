@@ -31,7 +31,8 @@ pub struct Limits {
     pub pixels: u64,
     /// Frames or pages; all are counted though only the first is decoded.
     pub frames: u32,
-    /// Bytes that decoding and resizing may hold at once, beside the source itself, by [`memory_estimate`](super::memory_estimate).
+    /// Bytes that decoding and resizing may hold at once, beside the source itself, by
+    /// [`memory_estimate`](super::memory_estimate).
     pub memory: u64,
 }
 
