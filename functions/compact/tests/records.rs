@@ -132,6 +132,10 @@ fn every_age_and_every_writer_of_lines_is_read() {
         (format!("{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL} n1 n2"), "requester - versionid v extra n1 n2"),
         (format!("{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL} -"), "requester - versionid v extra -"),
         (format!("{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL} - n2"), "requester - versionid v extra - n2"),
+        (
+            format!("{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL} [06/Feb/2019:00:00:39 +0000] n2 n3 n4 n5 n6 - n8"),
+            "requester - versionid v extra [06/Feb/2019:00:00:39 +0000] n2 n3 n4 n5 n6 - n8",
+        ),
         (format!("{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL}\r"), "requester - versionid v extra -"),
         // An editor saved it.
         (format!("\u{feff}{canonical} ::1 - ID REST.GET.OBJECT k {old} {TAIL}"), "requester - versionid v extra -"),
@@ -216,6 +220,9 @@ fn what_does_not_fit_is_rejected_with_its_reason() {
         (with(r#""GET /k" 200 - 1 57 3 4 "-" "ua"x"#), BadUserAgent),
         (with(r#""GET /k" 200 - 1 57 3 4 "a"b" -"#), BadUserAgent),
         (with(r#""GET /k" 200 - 1 57 3 4 "-""ua""#), BadUserAgent),
+        // A field too many before the referrer, so that the one before stands for it.
+        (with(r#""GET /k" 200 200 - 1 57 3 - "-" "ua""#), BadUserAgent),
+        (with(r#""GET /k" 200 - 1 57 57 3 - "-" "ua""#), BadUserAgent),
         (with(r#"- 204 - - 57 - - - - v"h"#), StrayQuote),
         // 17 fields.
         (format!(r#"{HEAD} OP k "GET /k" 200 - 1 57 3 4 "-" "ua""#), TooFewFields),
@@ -250,13 +257,15 @@ fn what_does_not_fit_is_rejected_with_its_reason() {
     for (line, expected) in cases {
         let start: String = line.chars().take(300).collect();
         assert_eq!(parse(line.as_bytes()).unwrap_err(), expected, "{start}");
+        assert!(include_str!("../README.md").contains(&format!("`{}`", expected.code())), "{}", expected.code());
     }
 }
 
 #[test]
 fn two_records_on_one_line_are_none() {
-    let quoted = format!("{OWNER} b [06/Feb/2019:00:00:38 +0000] - - ID OP k \"GET /\" 200 - 1 57 3 4 \"-\" \"ua\" v");
-    let bare = format!("{OWNER} b [06/Feb/2019:00:00:39 +0000] - - ID OP k - 204 - - 57 - - - - v");
+    let quoted =
+        format!("{OWNER} b [06/Feb/2019:00:00:38 +0000] - - ID REST.GET.OBJECT k \"GET /\" 200 - 1 57 3 4 \"-\" \"ua\" v");
+    let bare = format!("{OWNER} b [06/Feb/2019:00:00:39 +0000] - - ID BATCH.DELETE.OBJECT k - 204 - - 57 - - - - v");
     for first in [&quoted, &bare] {
         for second in [&quoted, &bare] {
             for (first, second) in [(first.clone(), format!("{second} {TAIL}")), (format!("{first} {TAIL}"), second.clone())] {

@@ -99,9 +99,11 @@ fn provide(cloud: &LocalCloud, variables: &Variables) -> Result<(), Failure> {
     let name = target.arn().rsplit(':').next().unwrap_or_default();
     let fifo = |attribute: &str| target.is_fifo().then(|| (attribute.to_owned(), "true".to_owned())).into_iter().collect();
     let made = match target.service() {
-        Service::Queue => cloud.queues().create(name, &fifo("FifoQueue")).map_err(|error| error.to_string()),
+        Service::Queue => {
+            cloud.queues().create_in(target.region(), name, &fifo("FifoQueue")).map_err(|error| error.to_string())
+        }
         Service::Topic => {
-            cloud.topics().create_in(brigade_local::REGION, name, &fifo("FifoTopic")).map_err(|error| error.to_string())
+            cloud.topics().create_in(target.region(), name, &fifo("FifoTopic")).map_err(|error| error.to_string())
         }
     };
     made.map(drop).map_err(|error| Failure::Environment(format!("{}: {error}", target.arn())))

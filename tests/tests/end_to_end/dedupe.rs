@@ -1,6 +1,6 @@
 //! The raw stream made clean for a FIFO consumer, while the function is killed again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use brigade_simulation::invariants::{
     Forwarded, consumer_sees_only_newer, newest_is_forwarded, nothing_is_left, repeated_only_after_a_death,
 };
 use brigade_tests::rig;
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 
 use crate::world::{Size, size};
 
@@ -55,6 +57,11 @@ async fn lay(cloud: &LocalCloud) -> Wired {
     wired
 }
 
+/// Keys that two transports write differently, and that a second decoding would change.
+fn key(number: u32) -> ObjectKey {
+    ObjectKey::new(format!("{}{number:02}", ["k", "a b+", "100%2B", "é/", "~&=*"][number as usize % 5])).unwrap()
+}
+
 /// Overwrites, some with the same bytes again, removals, and keys that come back.
 async fn change_all(store: &EmbeddedStore, size: &Size, mut random: fastrand::Rng) -> Vec<ObjectEvent> {
     let told_of: Arc<Mutex<Vec<ObjectEvent>>> = Arc::default();
@@ -66,8 +73,7 @@ async fn change_all(store: &EmbeddedStore, size: &Size, mut random: fastrand::Rn
     }));
     // Removing what is not there changes nothing, and nothing is told of it.
     while told_of.lock().unwrap().len() < size.changes as usize {
-        let key = ObjectKey::new(format!("k{:02}", random.u32(..size.keys))).unwrap();
-        let at = Location::new(BucketName::new(rig::SOURCE), key);
+        let at = Location::new(BucketName::new(rig::SOURCE), key(random.u32(..size.keys)));
         match random.u32(..5) {
             0 => drop(store.delete(&at, Delete::default()).await.unwrap()),
             n => drop(store.put(&at, vec![b'x'; n as usize].into(), PutOptions::default()).await.unwrap()),
@@ -77,12 +83,37 @@ async fn change_all(store: &EmbeddedStore, size: &Size, mut random: fastrand::Rn
     std::mem::take(&mut *told_of.lock().unwrap())
 }
 
+/// The event as EventBridge tells of it: the key as it is, the time in whole seconds, an etag even of a removal.
+fn to_eventbridge(event: &ObjectEvent) -> Value {
+    let (detail_type, reason) =
+        if event.kind.is_created() { ("Object Created", "PutObject") } else { ("Object Deleted", "DeleteObject") };
+    let time = event.time.unwrap().replace_nanosecond(0).unwrap().format(&Rfc3339).unwrap();
+    let sequencer = event.sequencer.as_ref().unwrap().as_str().to_lowercase();
+    let etag = event.etag.as_deref().unwrap_or("d41d8cd98f00b204e9800998ecf8427e");
+    json!({
+        "version": "0", "id": "1", "detail-type": detail_type, "source": "aws.s3", "time": time, "region": REGION,
+        "detail": {
+            "version": "0", "bucket": {"name": event.bucket.as_str()}, "reason": reason, "deletion-type": "Permanently Deleted",
+            "object": {"key": event.key.as_str(), "etag": etag, "size": event.size, "sequencer": sequencer},
+        },
+    })
+}
+
+/// One change in the words of one of three transports.
+fn told(event: &ObjectEvent, transport: u32) -> Value {
+    match transport {
+        0 => to_notification(event),
+        1 => json!({"Type": "Notification", "TopicArn": "arn:aws:sns:t", "Message": to_notification(event).to_string()}),
+        _ => to_eventbridge(event),
+    }
+}
+
 /// Delivers some changes up to twice more, in any order: with S3's own one or two, each comes one to four times.
 fn deliver_again(cloud: &LocalCloud, events: &[ObjectEvent], mut random: fastrand::Rng) {
     let mut copies: Vec<&ObjectEvent> = events.iter().flat_map(|event| std::iter::repeat_n(event, random.usize(..3))).collect();
     random.shuffle(&mut copies);
     for event in copies {
-        cloud.queues().send(QUEUE, to_notification(event).to_string(), Default::default()).unwrap();
+        cloud.queues().send(QUEUE, told(event, random.u32(..3)).to_string(), Default::default()).unwrap();
     }
 }
 
@@ -159,6 +190,9 @@ async fn a_fifo_consumer_gets_each_newest_change_once_whatever_is_killed() {
     let newest: BTreeMap<String, ObjectEvent> = events.into_iter().map(|event| (event.key.to_string(), event)).collect();
     assert_eq!(newest.len(), size.keys as usize);
     assert_eq!(newest_is_forwarded(&newest, &delivered), Vec::<String>::new());
+    let changes: BTreeSet<_> =
+        delivered.iter().map(|one| (&one.event.key, one.event.sequencer.as_ref().unwrap().as_str().to_uppercase())).collect();
+    assert_eq!(changes.len(), delivered.len(), "whatever told of a change, it is one");
     assert_eq!(repeated_only_after_a_death(&delivered, 0), Vec::<String>::new(), "a FIFO queue drops what comes again");
     let left = |queue: &str| cloud.queues().depth(queue).unwrap().total();
     assert_eq!(nothing_is_left(left(QUEUE), left("dedupe-dlq")), Vec::<String>::new());

@@ -81,7 +81,7 @@ pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
     if has_control(head) || has_control(client.rest) {
         return Err(Reject::ControlCharacter);
     }
-    if holds_another(behind_time, client.rest) {
+    if holds_another(behind_time) {
         return Err(Reject::TwoRecords);
     }
     let mut rest = Some(client.rest);
@@ -144,14 +144,13 @@ fn has_control(text: &[u8]) -> bool {
     text.iter().filter(|byte| **byte < b' ').count() > 0
 }
 
-/// Whether another record begins behind the time of this one. In the tail a time alone tells, since no field there has one;
-/// before, inside of quotes, a time and what follows it up to a request URI.
-fn holds_another(behind_time: &[u8], tail: &[u8]) -> bool {
-    memchr_iter(b'[', behind_time).filter_map(|at| behind_time.get(at..)).any(|text| {
-        let mut rest = text;
-        let in_tail = text.len() <= tail.len();
-        bracketed_time(&mut rest).is_ok()
-            && (in_tail || asked(&mut rest).is_ok() && (rest.starts_with(b"\"") || rest.starts_with(b"- ")))
+/// Whether another record begins behind the time of this one: a time with what follows it up to a request URI, and an operation
+/// among it that is named as S3 names them. (A time alone could be a field that a later S3 appends.)
+fn holds_another(behind_time: &[u8]) -> bool {
+    memchr_iter(b'[', behind_time).filter_map(|at| behind_time.get(at..)).any(|mut rest| {
+        let asked = bracketed_time(&mut rest).and_then(|_| asked(&mut rest));
+        let is_head = asked.is_ok_and(|[.., operation, _]| operation.is_some_and(|name| memchr(b'.', name).is_some()));
+        is_head && (rest.starts_with(b"\"") || rest.starts_with(b"- "))
     })
 }
 
@@ -281,15 +280,18 @@ fn behind_bare_referrer(rest: &[u8]) -> Result<Client<'_>, Reject> {
         return Err(Reject::TooFewFields);
     }
     let (agent, rest) = to_last_quote(rest.strip_prefix(b"\"").ok_or(Reject::BadUserAgent)?)?;
+    // Two quoted values behind a bare one: a field too many is more likely than such a user agent, and nothing tells them
+    // apart.
+    if parted(agent).is_some() {
+        return Err(Reject::BadUserAgent);
+    }
     Ok(Client { referrer: None, agent: quoted(agent), rest: behind_space(rest)? })
 }
 
 /// `inside` begins behind the referrer's opening quote.
 fn behind_quote(inside: &[u8]) -> Result<Client<'_>, Reject> {
     let (both, rest) = to_last_quote(inside)?;
-    let mut parts = memchr_iter(b'"', both).filter_map(|at| both.split_at_checked(at));
-    let parted = parts.find_map(|(referrer, after)| Some((referrer, after.strip_prefix(b"\" \"")?)));
-    if let Some((referrer, agent)) = parted {
+    if let Some((referrer, agent)) = parted(both) {
         return Ok(Client { referrer: quoted(referrer), agent: quoted(agent), rest: behind_space(rest)? });
     }
     // Only a bare user agent is left. Then the last quote is the referrer's own, and nothing tells it from another one
@@ -300,6 +302,12 @@ fn behind_quote(inside: &[u8]) -> Result<Client<'_>, Reject> {
         None if rest == b"-" => Err(Reject::TooFewFields),
         _ => Err(Reject::BadUserAgent),
     }
+}
+
+/// What is before and behind the first `" "`.
+fn parted(both: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = memchr_iter(b'"', both).filter_map(|at| both.split_at_checked(at));
+    parts.find_map(|(referrer, after)| Some((referrer, after.strip_prefix(b"\" \"")?)))
 }
 
 fn to_last_quote(inside: &[u8]) -> Result<(&[u8], &[u8]), Reject> {

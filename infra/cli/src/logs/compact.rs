@@ -1,6 +1,5 @@
 //! `brigade logs compact`: logs into partitioned Parquet, without a function; a journal beside the table keeps account.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +11,7 @@ use brigade_compact::{
 };
 use serde_json::json;
 
-use super::inputs::{Place, find, unpacked};
+use super::inputs::{Place, as_it_was, find, unpacked};
 use super::journal::{Batch, Journal};
 use super::objects::{BucketSink, Objects, place};
 use super::progress::Progress;
@@ -197,15 +196,6 @@ impl Work<'_> {
             })?;
         }
         compactor.finish().map_err(failure)
-    }
-}
-
-/// A file of the size that its batch was claimed with.
-fn as_it_was(path: &Path, size: u64) -> io::Result<impl Read + use<>> {
-    let file = File::open(path)?;
-    match file.metadata()?.len() {
-        now if now == size => Ok(file.take(size)),
-        now => Err(io::Error::other(format!("it has {now} bytes, and had {size}"))),
     }
 }
 

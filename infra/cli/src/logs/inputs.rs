@@ -143,13 +143,23 @@ pub(super) fn unpacked<'a>(reader: impl Read + 'a) -> io::Result<Box<dyn Read + 
     Ok(if is_packed(&mut reader)? { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
 }
 
-/// Whether a file can be read: it has to open, and one of gzip has to unpack to its end, where alone it shows to be whole.
-pub(super) fn check(path: &Path) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+/// Whether a file can be read: it has to open and not to be written any more, and one of gzip has to unpack to its end, where
+/// alone it shows to be whole.
+pub(super) fn check(path: &Path, size: u64) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 16, as_it_was(path, size)?);
     if is_packed(&mut reader)? {
         io::copy(&mut MultiGzDecoder::new(reader), &mut io::sink())?;
     }
     Ok(())
+}
+
+/// A file of the size that it was found with.
+pub(super) fn as_it_was(path: &Path, size: u64) -> io::Result<impl Read + use<>> {
+    let file = File::open(path)?;
+    match file.metadata()?.len() {
+        now if now == size => Ok(file.take(size)),
+        now => Err(io::Error::other(format!("it has {now} bytes, and had {size}"))),
+    }
 }
 
 fn is_packed(reader: &mut impl BufRead) -> io::Result<bool> {

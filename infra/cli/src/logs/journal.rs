@@ -310,7 +310,7 @@ impl Log {
 
 /// The files among these that can't be read: by where they are, with the reason.
 fn unreadable(files: &[&Log]) -> Vec<(String, String)> {
-    let failed = |log: &Log| check(Path::new(log.path.as_deref()?)).err();
+    let failed = |log: &Log| check(Path::new(log.path.as_deref()?), log.size).err();
     let told = files.iter().filter_map(|log| Some((log.place().to_owned(), format!("{}: {}", log.name, failed(log)?))));
     told.collect()
 }
