@@ -44,7 +44,7 @@ impl Objects {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::environment("starting threads", error))?;
         let clients = runtime.block_on(Clients::checked_from_env()).map_err(|error| Failure::Environment(error.to_string()))?;
-        let store = Arc::new(clients.s3_store(Vec::new()));
+        let store = Arc::new(clients.s3_store(None));
         Ok(Self::Some(Arc::new(Connection { runtime, store })))
     }
 
