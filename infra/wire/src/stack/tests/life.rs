@@ -11,7 +11,9 @@ const BUCKETS: [&str; 2] = ["photos", "scans"];
 
 /// Both buckets. Of each request's calls one may fail.
 #[derive(Clone, Default)]
-struct Buckets(Arc<Mutex<(BTreeMap<String, Notification>, Option<Fault>)>>);
+struct Buckets(Arc<Mutex<(ByName, Option<Fault>)>>);
+
+type ByName = BTreeMap<String, Notification>;
 
 /// The call of this number fails, before or after it has taken effect.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +24,7 @@ struct Fault {
 }
 
 impl Buckets {
-    fn call<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Notification>) -> T) -> Result<T, CloudError> {
+    fn call<T>(&self, work: impl FnOnce(&mut ByName) -> T) -> Result<T, CloudError> {
         let (buckets, fault) = &mut *self.0.lock().unwrap();
         let failed = match fault {
             Some(Fault { after_calls: 0, .. }) => fault.take(),
