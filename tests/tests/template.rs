@@ -11,8 +11,11 @@
 
 use std::time::Duration;
 
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Variable};
+use brigade::config::{COMMON, Environment, Fallback, parse_spans};
+use brigade::event::{BucketName, ObjectKey};
+use brigade::notification::Filter;
 use brigade::verdict::backoff;
+use brigade_tests::functions::{self, Function};
 
 /// What `!GetAtt` gives for the queue that dedupe forwards to.
 const DEDUPE_TARGET: &str = "arn:aws:sqs:eu-west-1:123456789012:brigade-dedupe-once.fifo";
@@ -63,36 +66,9 @@ fn resources(kind: &str) -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 /// What a deployed function says of itself.
-struct Known {
-    variables: &'static [Variable],
-    events: &'static [&'static str],
-    read: fn(&Environment) -> Result<Common, Mistakes>,
-}
-
-fn known(function: &str) -> Known {
-    match function {
-        "brigade-cleanup" => Known {
-            variables: brigade_cleanup::VARIABLES,
-            events: brigade_cleanup::EVENTS,
-            read: |environment| Ok(brigade_cleanup::Config::read(environment)?.common),
-        },
-        "brigade-dedupe" => Known {
-            variables: brigade_dedupe::VARIABLES,
-            events: brigade_dedupe::EVENTS,
-            read: |environment| Ok(brigade_dedupe::Config::read(environment)?.common),
-        },
-        "brigade-thumbnail" => Known {
-            variables: brigade_thumbnail::VARIABLES,
-            events: brigade_thumbnail::EVENTS,
-            read: |environment| Ok(brigade_thumbnail::Config::read(environment)?.common),
-        },
-        "brigade-compact" => Known {
-            variables: brigade_compact::VARIABLES,
-            events: brigade_compact::EVENTS,
-            read: |environment| Ok(brigade_compact::Config::read(environment)?.common),
-        },
-        other => panic!("say in this test what {other} declares"),
-    }
+fn known(function: &str) -> &'static Function {
+    let declared = function.strip_prefix("brigade-").and_then(functions::function);
+    declared.unwrap_or_else(|| panic!("say in tests/src/functions.rs what {function} declares"))
 }
 
 /// The functions that a queue feeds: name of the deployed function, the word that its resources begin with, its lines.
@@ -399,6 +375,24 @@ fn an_existing_bucket_announces_what_a_new_one_does() {
     assert!(number(&wire, "ServiceTimeout") > begins + works);
     // Lambda pauses for one minute and for two: the last attempt begins before its event is too old.
     assert!(begins > 2 * works + 60 + 120);
+}
+
+/// The prefix stands in a notification's filter, which is form-encoded, in BRIGADE_INPUT, which is not and has commas and
+/// stars of its own, and in policies, which have stars, question marks and dollars.
+#[test]
+fn a_prefix_means_the_same_wherever_it_stands() {
+    let parameter = below(&lines(), "InputPrefix:");
+    let pattern = value(&parameter, "AllowedPattern").expect("a pattern").trim_matches('"');
+    let class = pattern.strip_prefix("^[A-Za-z0-9").and_then(|rest| rest.strip_suffix("]*$")).expect("a class");
+    let prefix = format!("azAZ09{class}");
+    let key = ObjectKey::new(format!("{prefix}x.jpg")).expect("a key");
+    let filter = Filter { prefix: Some(prefix.clone()), suffix: None };
+    assert!(filter.matches(&key));
+    let spans = parse_spans(&format!("s3://photos/{prefix}*")).expect("an input");
+    assert!(spans.len() == 1 && spans[0].contains(&BucketName::new("photos"), &key) && spans[0].prefix() == prefix);
+    assert!(!class.contains(['*', '?', '$', '+', '%', ',', '[', ']', '^', '\\']), "{class}");
+    let default = value(&parameter, "Default").expect("a default");
+    assert!(default.chars().all(|c| c.is_ascii_alphanumeric() || class.contains(c)));
 }
 
 #[test]

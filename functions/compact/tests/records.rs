@@ -220,6 +220,9 @@ fn what_does_not_fit_is_rejected_with_its_reason() {
         (with(r#""GET /k" 200 - 1 57 3 4 "-" "ua"x"#), BadUserAgent),
         (with(r#""GET /k" 200 - 1 57 3 4 "a"b" -"#), BadUserAgent),
         (with(r#""GET /k" 200 - 1 57 3 4 "-""ua""#), BadUserAgent),
+        // A field too many before the referrer, so that the one before stands for it.
+        (with(r#""GET /k" 200 200 - 1 57 3 - "-" "ua""#), BadUserAgent),
+        (with(r#""GET /k" 200 - 1 57 57 3 - "-" "ua""#), BadUserAgent),
         (with(r#"- 204 - - 57 - - - - v"h"#), StrayQuote),
         // 17 fields.
         (format!(r#"{HEAD} OP k "GET /k" 200 - 1 57 3 4 "-" "ua""#), TooFewFields),

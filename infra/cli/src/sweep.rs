@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = config(arguments, Environment::of_process())?;
     let clients = Clients::from_env().await;
-    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.iter().cloned().collect()));
+    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.clone()));
     let cleanup = Cleanup::new(&config, Arc::new(store), Arc::new(clients.topic()));
     let place = &arguments.place;
     if !cleanup.has_derived_below(place) {

@@ -280,15 +280,18 @@ fn behind_bare_referrer(rest: &[u8]) -> Result<Client<'_>, Reject> {
         return Err(Reject::TooFewFields);
     }
     let (agent, rest) = to_last_quote(rest.strip_prefix(b"\"").ok_or(Reject::BadUserAgent)?)?;
+    // Two quoted values behind a bare one: a field too many is more likely than such a user agent, and nothing tells them
+    // apart.
+    if parted(agent).is_some() {
+        return Err(Reject::BadUserAgent);
+    }
     Ok(Client { referrer: None, agent: quoted(agent), rest: behind_space(rest)? })
 }
 
 /// `inside` begins behind the referrer's opening quote.
 fn behind_quote(inside: &[u8]) -> Result<Client<'_>, Reject> {
     let (both, rest) = to_last_quote(inside)?;
-    let mut parts = memchr_iter(b'"', both).filter_map(|at| both.split_at_checked(at));
-    let parted = parts.find_map(|(referrer, after)| Some((referrer, after.strip_prefix(b"\" \"")?)));
-    if let Some((referrer, agent)) = parted {
+    if let Some((referrer, agent)) = parted(both) {
         return Ok(Client { referrer: quoted(referrer), agent: quoted(agent), rest: behind_space(rest)? });
     }
     // Only a bare user agent is left. Then the last quote is the referrer's own, and nothing tells it from another one
@@ -299,6 +302,12 @@ fn behind_quote(inside: &[u8]) -> Result<Client<'_>, Reject> {
         None if rest == b"-" => Err(Reject::TooFewFields),
         _ => Err(Reject::BadUserAgent),
     }
+}
+
+/// What is before and behind the first `" "`.
+fn parted(both: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = memchr_iter(b'"', both).filter_map(|at| both.split_at_checked(at));
+    parts.find_map(|(referrer, after)| Some((referrer, after.strip_prefix(b"\" \"")?)))
 }
 
 fn to_last_quote(inside: &[u8]) -> Result<(&[u8], &[u8]), Reject> {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use brigade::event::ObjectKey;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::inputs::{Input, Place, check, text_bytes};
+use super::inputs::{Input, Place, text_bytes};
 use super::objects::place;
 use super::shelf::Shelf;
 use crate::failure::Failure;
@@ -46,6 +46,9 @@ struct Log {
     size: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
+    /// As its list tells it: of this run's logs alone.
+    #[serde(skip)]
+    archived: bool,
 }
 
 /// `{number}.done.json`.
@@ -83,7 +86,7 @@ struct State {
     before: u64,
     /// ... and those that are there as something else, with the document that tells it.
     changed: Vec<(String, u64)>,
-    /// Files that can't be read, each with the reason.
+    /// Logs that can't be read, each with the reason.
     unreadable: Vec<String>,
 }
 
@@ -114,20 +117,17 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Leaves out the files that can't be read, on so many threads: a batch is published with all that it has claimed, so
-    /// that one of them would hold up all others.
-    pub(super) fn leave_out_unreadable(&self, threads: usize) {
+    /// What nobody has claimed.
+    pub(super) fn left(&self) -> Vec<Input> {
+        self.state().left.values().cloned().filter_map(Log::input).collect()
+    }
+
+    /// Leaves out what can't be read: a batch is published with all that it has claimed, so that one would hold up all others.
+    pub(super) fn leave_out(&self, unreadable: &[(Input, String)]) {
         let mut state = self.state();
-        let files: Vec<&Log> = state.left.values().filter(|log| log.path.is_some()).collect();
-        let unreadable: Vec<(String, String)> = std::thread::scope(|scope| {
-            let shares = files.chunks(files.len().div_ceil(threads).max(1));
-            let begun: Vec<_> = shares.map(|share| scope.spawn(|| unreadable(share))).collect();
-            begun.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
-        });
-        for (place, why) in unreadable {
-            state.left.remove(&place);
-            state.unreadable.push(why);
-        }
+        let names: BTreeSet<&str> = unreadable.iter().map(|(input, _)| input.name.as_str()).collect();
+        state.left.retain(|_, log| !names.contains(log.name.as_str()));
+        state.unreadable.extend(unreadable.iter().map(|(input, why)| format!("{}: {why}", input.name)));
     }
 
     /// Bytes that are to be read, as far as is known.
@@ -276,12 +276,12 @@ impl State {
 
 impl Log {
     fn new(input: &Input) -> Result<Self, Failure> {
-        let (name, size) = (input.name.clone(), input.size);
-        Ok(match &input.place {
-            Place::Object(_, etag) => Self { name, path: None, size, etag: Some(etag.clone()) },
+        let Input { name, size, place, archived } = input.clone();
+        Ok(match place {
+            Place::Object(_, etag) => Self { name, path: None, size, etag: Some(etag), archived },
             Place::File(path) => {
                 let path = fs::canonicalize(path).map_err(|error| Failure::environment(&name, error))?;
-                Self { name, path: Some(path.to_string_lossy().into_owned()), size, etag: None }
+                Self { name, path: Some(path.to_string_lossy().into_owned()), size, etag: None, archived }
             }
         })
     }
@@ -296,7 +296,7 @@ impl Log {
     }
 
     fn input(self) -> Option<Input> {
-        let Self { name, path, size, etag } = self;
+        let Self { name, path, size, etag, archived } = self;
         let place = match path {
             Some(path) => Place::File(PathBuf::from(path)),
             None => {
@@ -304,15 +304,8 @@ impl Log {
                 Place::Object(Location::new(bucket, ObjectKey::new(key).ok()?), etag?)
             }
         };
-        Some(Input { name, size, place })
+        Some(Input { name, size, place, archived })
     }
-}
-
-/// The files among these that can't be read: by where they are, with the reason.
-fn unreadable(files: &[&Log]) -> Vec<(String, String)> {
-    let failed = |log: &Log| check(Path::new(log.path.as_deref()?), log.size).err();
-    let told = files.iter().filter_map(|log| Some((log.place().to_owned(), format!("{}: {}", log.name, failed(log)?))));
-    told.collect()
 }
 
 fn name(number: u64) -> String {

@@ -9,10 +9,10 @@ use super::conditions;
 use super::fields::digests;
 use super::headers::{self, Described};
 use super::listing::{PAGE_MAX, UrlEncoding, page_size, roll_up};
-use super::{Front, errors, location};
+use super::{Operations, errors, location};
 use crate::access_log::Noted;
 
-impl Front {
+impl Operations {
     pub(super) async fn create_upload(
         &self,
         req: S3Request<CreateMultipartUploadInput>,
