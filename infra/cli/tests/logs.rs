@@ -261,7 +261,7 @@ fn a_log_that_cannot_be_read_keeps_no_other_one() {
     std::fs::write(world.path("day/003.log"), &packed[..packed.len() / 2]).unwrap();
     for _ in 0..2 {
         let said = world.refused(&["day/", "--out", "table"], 3);
-        assert!(said.contains("day/003.log: ") && said.contains("1 such logs"), "{said}");
+        assert!(said.contains("day/003.log: ") && said.contains("read: 1 of the logs"), "{said}");
         assert_eq!(world.lines("table"), once(3));
     }
     // The rest of it has arrived.
@@ -395,7 +395,7 @@ async fn an_object_that_must_be_restored_first_keeps_no_other_one() {
         let run = world.start_in(&cloud, &["s3://logs/photos/", "--out", "table"]);
         let output = tokio::task::spawn_blocking(|| run.wait_with_output()).await.unwrap().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("s3://logs/photos/1: ") && said.contains("1 such logs"), "{said}");
+        assert!(said.contains("s3://logs/photos/1: ") && said.contains("read: 1 of the logs"), "{said}");
         assert_eq!(output.status.code(), Some(3));
         assert_eq!(world.lines("table"), once(3).into_iter().filter(|(line, _)| !line.starts_with("00000001")).collect());
     }

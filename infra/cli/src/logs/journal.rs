@@ -25,6 +25,9 @@ const BATCH_BYTES: u64 = 1 << 30;
 /// ... or so many inputs.
 const BATCH_INPUTS: usize = 10_000;
 
+/// Logs that can't be read are told one by one, up to so many.
+const SHOWN: usize = 20;
+
 /// `{number}.json`: a batch that was begun. `{number}.done.json` tells that its parts are there.
 #[derive(Debug, Serialize, Deserialize)]
 struct Document {
@@ -186,9 +189,11 @@ impl Journal {
     /// Fails where a log could not be read, or is in the table and has another size or ETag now.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let state = self.state();
-        if let Some(first) = state.unreadable.first() {
-            let logs = state.unreadable.len();
-            return Err(Failure::Environment(format!("{first} ({logs} such logs, left out; all others are done)")));
+        if !state.unreadable.is_empty() {
+            let (all, shown) = (state.unreadable.len(), state.unreadable.iter().take(SHOWN));
+            let shown: Vec<&str> = shown.map(String::as_str).chain((all > SHOWN).then_some("…")).collect();
+            let told = format!("left out, since they can't be read: {all} of the logs; all others are done");
+            return Err(Failure::Environment(format!("{told}\n{}", shown.join("\n"))));
         }
         let Some((log, number)) = state.changed.first() else { return Ok(()) };
         Err(Failure::Findings(format!(
