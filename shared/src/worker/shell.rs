@@ -93,16 +93,34 @@ async fn invoke(process: &Process<impl Worker>, invocation: LambdaEvent<Value>) 
 /// A deadline before this (in 1973) is no point in time.
 const FIRST_DEADLINE_MS: u64 = 100_000_000_000;
 
+/// What an invocation gets from a host that knows no timeout of the function: no function of ours needs more for a sample.
+const UNKNOWN_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The time until `deadline_ms`, Lambda's deadline in milliseconds since 1970. (cargo-lambda's host sends the milliseconds
-/// that are left instead.)
+/// that are left instead, and always ten minutes.)
 fn left(deadline_ms: u64) -> Duration {
     let deadline = Duration::from_millis(deadline_ms);
     if deadline_ms < FIRST_DEADLINE_MS {
-        return deadline;
+        return deadline.min(UNKNOWN_TIMEOUT);
     }
     deadline.saturating_sub(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 fn wall_clock() -> OffsetDateTime {
     OffsetDateTime::now_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_is_left_is_known_under_each_host() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let in_a_minute = u64::try_from(now.as_millis()).unwrap() + 60_000;
+        assert!(left(in_a_minute) <= Duration::from_secs(60) && left(in_a_minute) > Duration::from_secs(40));
+        assert_eq!(left(600_000), UNKNOWN_TIMEOUT, "as cargo-lambda's host tells it");
+        assert_eq!(left(5_000), Duration::from_secs(5));
+        assert_eq!(left(in_a_minute - 60_001), Duration::ZERO);
+    }
 }
