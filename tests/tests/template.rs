@@ -11,7 +11,9 @@
 
 use std::time::Duration;
 
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Variable};
+use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Variable, parse_spans};
+use brigade::event::{BucketName, ObjectKey};
+use brigade::notification::Filter;
 use brigade::verdict::backoff;
 
 /// What `!GetAtt` gives for the queue that dedupe forwards to.
@@ -399,6 +401,24 @@ fn an_existing_bucket_announces_what_a_new_one_does() {
     assert!(number(&wire, "ServiceTimeout") > begins + works);
     // Lambda pauses for one minute and for two: the last attempt begins before its event is too old.
     assert!(begins > 2 * works + 60 + 120);
+}
+
+/// The prefix stands in a notification's filter, which is form-encoded, in BRIGADE_INPUT, which is not and has commas and
+/// stars of its own, and in policies, which have stars, question marks and dollars.
+#[test]
+fn a_prefix_means_the_same_wherever_it_stands() {
+    let parameter = below(&lines(), "InputPrefix:");
+    let pattern = value(&parameter, "AllowedPattern").expect("a pattern").trim_matches('"');
+    let class = pattern.strip_prefix("^[A-Za-z0-9").and_then(|rest| rest.strip_suffix("]*$")).expect("a class");
+    let prefix = format!("azAZ09{class}");
+    let key = ObjectKey::new(format!("{prefix}x.jpg")).expect("a key");
+    let filter = Filter { prefix: Some(prefix.clone()), suffix: None };
+    assert!(filter.matches(&key));
+    let spans = parse_spans(&format!("s3://photos/{prefix}*")).expect("an input");
+    assert!(spans.len() == 1 && spans[0].contains(&BucketName::new("photos"), &key) && spans[0].prefix() == prefix);
+    assert!(!class.contains(['*', '?', '$', '+', '%', ',', '[', ']', '^', '\\']), "{class}");
+    let default = value(&parameter, "Default").expect("a default");
+    assert!(default.chars().all(|c| c.is_ascii_alphanumeric() || class.contains(c)));
 }
 
 #[test]

@@ -395,6 +395,21 @@ async fn an_overlap_is_refused_in_s3s_words_with_what_solves_it() {
 }
 
 #[tokio::test]
+async fn what_others_call_their_rules_breaks_no_line() {
+    let world = World::new().await;
+    let named = |events: &[&str]| rule("a\nb\u{85}", queue(), events, &[("Prefix", "x\ny")]);
+    for (theirs, code) in [(named(&["s3:ObjectTagging:*"]), 0), (named(&["s3:ObjectCreated:*"]), 1)] {
+        world.configure(vec![theirs], false).await;
+        let output = world.wire(&["--to", "thumbnail"]).await;
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let whole = text.lines().filter(|line| line.contains("a\u{fffd}b\u{fffd}") && line.contains("x\u{fffd}y*"));
+        assert!(whole.count() > 0 && !text.contains('\u{85}'), "{text}");
+    }
+    world.cloud.shutdown().await;
+}
+
+#[tokio::test]
 async fn somebody_elses_dead_destination_stops_it_and_says_how_to_go_on() {
     let world = World::new().await;
     let gone = Destination::Queue("arn:aws:sqs:us-east-1:000000000000:gone".to_owned());

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use brigade::notification::{Destination, MAX_RULES};
+use brigade::notification::{Destination, Draft, MAX_RULES};
 use brigade_wire::apply::{TestEvent, Why};
 use brigade_wire::notification::{Overlap, Unwritable};
-use brigade_wire::plan::{Plan, Refusal, Sign, Step, Wish, told};
+use brigade_wire::plan::{Line, Plan, Refusal, Sign, Step, Wish, told};
+use brigade_wire::ports::Kind;
 use serde_json::{Value, json};
 
 use super::{Arguments, Outcome};
+use crate::live::printable;
 use crate::print;
 
 /// The plan, line by line, with whatever is against it.
@@ -19,11 +21,12 @@ pub(super) fn plan(plan: &Plan, wish: &Wish) -> String {
         Sign::Change => "~",
         Sign::Keep => "=",
     };
-    let rows = plan.lines.iter().map(|l| [sign(l.sign).to_owned(), l.part.to_owned(), l.name.clone(), l.detail.clone()]);
+    let row = |l: &Line| [sign(l.sign).to_owned(), l.part.to_owned(), printable(&l.name), printable(&l.detail)];
+    let rows = plan.lines.iter().map(row);
     let mut text = format!("bucket {}, topic {}\n\n", wish.bucket, wish.topic);
     text.push_str(&print::table(&rows.collect::<Vec<_>>()));
     for note in &plan.notes {
-        text.push_str(&format!("\n\nnote: {note}"));
+        text.push_str(&format!("\n\nnote: {}", printable(note)));
     }
     for against in &plan.refusals {
         text.push_str(&format!("\n\nrefused: {}", refusal(against, wish)));
@@ -59,8 +62,12 @@ pub(super) fn outcome(arguments: &Arguments, plan: &Plan, outcome: &Outcome) -> 
                 steps => steps.iter().map(|s| format!("  {}", step(s))).collect::<Vec<_>>().join("\n"),
             };
             let why = why_in_words(&stopped.why);
+            let or_lost = match &stopped.why {
+                Why::Failed(error) if error.kind == Kind::Unavailable => ", unless the first one's answer alone was lost",
+                _ => "",
+            };
             format!(
-                "\nNOT COMPLETE: {why}\n\ndone, and in effect:\n{}\nnot done:\n{}\n\nThe same call again goes on from here; with \
+                "\nNOT COMPLETE: {why}\n\ndone, and in effect:\n{}\nnot done{or_lost}:\n{}\n\nThe same call again goes on from here; with \
                  --remove it takes back what is done.",
                 list(&stopped.done),
                 list(&stopped.left)
@@ -136,7 +143,7 @@ pub(super) fn why(why: &Why, wish: &Wish) -> Value {
 
 fn refusal(refusal: &Refusal, wish: &Wish) -> String {
     match refusal {
-        Refusal::Because(why) => why.clone(),
+        Refusal::Because(why) => printable(why),
         Refusal::NoBucket => format!("there is no bucket {}, and nothing of its at the topic {}", wish.bucket, wish.topic),
         Refusal::Elsewhere { id, topic } => format!(
             "the bucket's rule {id} goes to {topic}, not to {}: to take that wiring back, name its topic with --topic {topic}",
@@ -146,17 +153,18 @@ fn refusal(refusal: &Refusal, wish: &Wish) -> String {
         Refusal::Unwritable(Unwritable::TooMany(rules)) => {
             format!("the bucket would have {rules} rules, and S3 takes {MAX_RULES}")
         }
-        Refusal::Unwritable(Unwritable::Narrows(narrowing)) => narrowing.to_string(),
+        Refusal::Unwritable(Unwritable::Narrows(narrowing)) => printable(&narrowing.to_string()),
         Refusal::Unwritable(Unwritable::Overlap(overlap)) => {
             let Overlap { theirs, ours, said } = overlap.as_ref();
-            let id = |rule: &brigade::notification::Draft| rule.id.clone().unwrap_or_default();
-            let rows = [["".to_owned(), id(theirs), told(theirs)], ["".to_owned(), id(ours), told(ours)]];
+            let id = |rule: &Draft| rule.id.clone().unwrap_or_default();
+            let row = |rule: &Draft| [String::new(), printable(&id(rule)), printable(&told(rule))];
+            let rows = [row(theirs), row(ours)];
             format!(
                 "S3 does not take these two rules beside each other:\n{}\nIt would say: {}: {}\n{}",
                 print::table(&rows),
                 said.code,
                 said.message,
-                fan_out(&theirs.destination, &id(theirs), wish)
+                fan_out(&theirs.destination, &printable(&id(theirs)), wish)
             )
         }
     }
