@@ -48,7 +48,7 @@ async fn store_with_bucket(clients: &Clients, versioned: bool) -> (S3Store, Buck
         let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
         clients.s3().put_bucket_versioning().bucket(&bucket).versioning_configuration(enabled).send().await.unwrap();
     }
-    (clients.s3_store(Vec::new()), BucketName::new(bucket))
+    (clients.s3_store(None), BucketName::new(bucket))
 }
 
 fn at(bucket: &BucketName, key: &str) -> Location {

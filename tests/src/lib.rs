@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod contract;
+pub mod functions;
 pub mod rig;
 
 pub use brigade_simulation::invariants;

@@ -26,7 +26,7 @@ async fn cloud(buckets: &[&str]) -> (LocalCloud, S3Store) {
     for bucket in buckets {
         cloud.store().create_bucket(&BucketName::new(*bucket), REGION).unwrap();
     }
-    let store = Clients::at(&cloud.endpoint(), REGION, "test", "test").s3_store(Vec::new());
+    let store = Clients::at(&cloud.endpoint(), REGION, "test", "test").s3_store(None);
     (cloud, store)
 }
 

@@ -61,7 +61,7 @@ async fn embedded_store_keeps_the_contract() {
 async fn s3_store_keeps_the_contract_against_the_local_cloud() {
     let (cloud, clients) = cloud(None).await;
     let (unversioned, versioned) = make_buckets(&cloud.store());
-    keeps_the_contract(&clients.s3_store(Vec::new()), unversioned, versioned).await;
+    keeps_the_contract(&clients.s3_store(None), unversioned, versioned).await;
     cloud.shutdown().await;
 }
 
@@ -69,7 +69,7 @@ async fn s3_store_keeps_the_contract_against_the_local_cloud() {
 async fn own_writes_keep_the_contract_against_the_local_cloud() {
     let (cloud, clients) = cloud(None).await;
     let (unversioned, versioned) = make_buckets(&cloud.store());
-    let store = OwnWrites::new(clients.s3_store(Vec::new()), fastrand::Rng::with_seed(1));
+    let store = OwnWrites::new(clients.s3_store(None), fastrand::Rng::with_seed(1));
     keeps_the_contract(&store, unversioned, versioned).await;
     cloud.shutdown().await;
 }
@@ -90,7 +90,7 @@ async fn s3_store_keeps_the_contract_against_an_independent_emulator() {
     };
     let clients = Clients::at(&endpoint, "us-east-1", "test", "test");
     let (unversioned, versioned) = (emulator_bucket(&clients, false).await, emulator_bucket(&clients, true).await);
-    let store = clients.s3_store(Vec::new());
+    let store = clients.s3_store(None);
     let report = run(&World::new(&store, unversioned, versioned).with_quirks(quirks)).await;
     assert_eq!(report.failed, Vec::<String>::new());
     assert_eq!(report.passed.len() + report.quirks.len(), CASES.len());
@@ -146,7 +146,7 @@ async fn put_once(store: &dyn Store, at: &Location) -> Result<Put> {
 #[tokio::test]
 async fn a_lost_reply_makes_a_plain_store_meet_its_own_write() {
     let (cloud, clients, at, puts) = forgetful_cloud().await;
-    let error = put_once(&clients.s3_store(Vec::new()), &at).await.unwrap_err();
+    let error = put_once(&clients.s3_store(None), &at).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::PreconditionFailed, "{error}");
     assert_eq!(puts.load(Ordering::SeqCst), 2, "the client sent it again");
     let landed = cloud.store().head(&at, Head::default()).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_lost_reply_makes_a_plain_store_meet_its_own_write() {
 #[tokio::test]
 async fn a_lost_reply_is_a_success_for_own_writes() {
     let (cloud, clients, at, puts) = forgetful_cloud().await;
-    let store = OwnWrites::new(clients.s3_store(Vec::new()), fastrand::Rng::with_seed(2));
+    let store = OwnWrites::new(clients.s3_store(None), fastrand::Rng::with_seed(2));
     let put = put_once(&store, &at).await.unwrap();
     assert_eq!(puts.load(Ordering::SeqCst), 2, "the client sent it again");
     assert_eq!(put.etag, cloud.store().head(&at, Head::default()).await.unwrap().etag);

@@ -100,7 +100,7 @@ async fn the_local_cloud_keeps_the_ledgers_contract_over_http() {
     let cloud = LocalCloud::builder().port(0).start().await.unwrap();
     let bucket = BucketName::new("state");
     cloud.store().create_bucket(&bucket, "us-east-1").unwrap();
-    let store = Clients::at(&cloud.endpoint(), "us-east-1", "test", "test").s3_store(Vec::new());
+    let store = Clients::at(&cloud.endpoint(), "us-east-1", "test", "test").s3_store(None);
     keeps_the_contract(Arc::new(store), bucket).await;
     cloud.shutdown().await;
 }
@@ -115,5 +115,5 @@ async fn an_independent_emulator_keeps_the_ledgers_contract() {
     let clients = Clients::at(&endpoint, "us-east-1", "test", "test");
     let bucket = format!("ledger-{}", now());
     clients.s3().create_bucket().bucket(&bucket).send().await.unwrap();
-    keeps_the_contract(Arc::new(clients.s3_store(Vec::new())), BucketName::new(bucket)).await;
+    keeps_the_contract(Arc::new(clients.s3_store(None)), BucketName::new(bucket)).await;
 }

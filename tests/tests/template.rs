@@ -11,10 +11,11 @@
 
 use std::time::Duration;
 
-use brigade::config::{COMMON, Common, Environment, Fallback, Mistakes, Variable, parse_spans};
+use brigade::config::{COMMON, Environment, Fallback, parse_spans};
 use brigade::event::{BucketName, ObjectKey};
 use brigade::notification::Filter;
 use brigade::verdict::backoff;
+use brigade_tests::functions::{self, Function};
 
 /// What `!GetAtt` gives for the queue that dedupe forwards to.
 const DEDUPE_TARGET: &str = "arn:aws:sqs:eu-west-1:123456789012:brigade-dedupe-once.fifo";
@@ -65,36 +66,9 @@ fn resources(kind: &str) -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 /// What a deployed function says of itself.
-struct Known {
-    variables: &'static [Variable],
-    events: &'static [&'static str],
-    read: fn(&Environment) -> Result<Common, Mistakes>,
-}
-
-fn known(function: &str) -> Known {
-    match function {
-        "brigade-cleanup" => Known {
-            variables: brigade_cleanup::VARIABLES,
-            events: brigade_cleanup::EVENTS,
-            read: |environment| Ok(brigade_cleanup::Config::read(environment)?.common),
-        },
-        "brigade-dedupe" => Known {
-            variables: brigade_dedupe::VARIABLES,
-            events: brigade_dedupe::EVENTS,
-            read: |environment| Ok(brigade_dedupe::Config::read(environment)?.common),
-        },
-        "brigade-thumbnail" => Known {
-            variables: brigade_thumbnail::VARIABLES,
-            events: brigade_thumbnail::EVENTS,
-            read: |environment| Ok(brigade_thumbnail::Config::read(environment)?.common),
-        },
-        "brigade-compact" => Known {
-            variables: brigade_compact::VARIABLES,
-            events: brigade_compact::EVENTS,
-            read: |environment| Ok(brigade_compact::Config::read(environment)?.common),
-        },
-        other => panic!("say in this test what {other} declares"),
-    }
+fn known(function: &str) -> &'static Function {
+    let declared = function.strip_prefix("brigade-").and_then(functions::function);
+    declared.unwrap_or_else(|| panic!("say in tests/src/functions.rs what {function} declares"))
 }
 
 /// The functions that a queue feeds: name of the deployed function, the word that its resources begin with, its lines.

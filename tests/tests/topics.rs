@@ -217,7 +217,7 @@ async fn dedupe_before_a_topic_keeps_the_order_of_each_key(path: &mut Path) {
     assert!(matches!(made, Outlet::Topic(_, ref arn) if *arn == path.topic));
     let topic = Arc::new(RefusesOne { inside: path.clients.topic(), sequencer: Mutex::default() });
     let outlet = Outlet::Topic(Arc::clone(&topic) as Arc<dyn Topic>, path.topic.clone());
-    let store = Arc::new(path.clients.s3_store(Vec::new()));
+    let store = Arc::new(path.clients.s3_store(None));
     let dedupe = Dedupe::new(config, store, outlet, Nonces::seeded_by_system());
     let of = |number: u64| (0..25).map(|key| event(&bucket, key, number)).collect::<Vec<_>>();
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use brigade::aws::Clients;
 use brigade::config::Environment;
 use brigade::storage::Nonces;
-use brigade::worker::{StandardOutput, Start, fail_start, serve};
+use brigade::worker::{StandardOutput, fail_start, serve};
 use brigade_compact::{Compact, Config};
 
 #[tokio::main]
@@ -16,8 +16,7 @@ async fn main() -> ExitCode {
         Err(mistakes) => return fail_start(&mistakes),
     };
     let clients = Clients::from_env().await;
-    let store = Arc::new(clients.s3_store(config.common.owner.iter().cloned().collect()));
-    let worker = Box::new(Compact::new(&config, store, Nonces::seeded_by_system(), Arc::new(StandardOutput)));
-    let endpoint = clients.endpoint().map(str::to_owned);
-    serve(Start { worker, common: config.common, queue: Box::new(clients.queue()), endpoint }).await
+    let store = Arc::new(clients.s3_store(config.common.owner.clone()));
+    let worker = Compact::new(&config, store, Nonces::seeded_by_system(), Arc::new(StandardOutput));
+    serve(worker, config.common, &clients).await
 }

@@ -43,16 +43,12 @@ async fn a_name_in_a_ledger_document_takes_what_is_accounted_for() {
     put("state", place.key.as_str(), document).await;
     drop(done);
     let event = ObjectEvent {
-        kind: EventKind::new("ObjectCreated:Put"),
-        bucket: BucketName::new("logs"),
-        region: None,
-        key: ObjectKey::new(format!("{stem}00-00-A")).unwrap(),
-        other_key: None,
-        version_id: None,
-        etag: None,
         size: Some(100),
-        sequencer: None,
-        time: None,
+        ..ObjectEvent::new(
+            EventKind::new("ObjectCreated:Put"),
+            BucketName::new("logs"),
+            ObjectKey::new(format!("{stem}00-00-A")).unwrap(),
+        )
     };
     put("logs", event.key.as_str(), "no record\n".to_owned()).await;
     let before = ALLOCATOR.current_usage();

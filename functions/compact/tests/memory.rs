@@ -38,18 +38,7 @@ async fn log(store: &EmbeddedStore, hour: usize, n: usize) -> ObjectEvent {
     let key = ObjectKey::new(format!("photos/2026-11-22-{hour:02}-00-00-{n:016X}")).unwrap();
     let size = text.len() as u64;
     store.put(&Location::new(BucketName::new("logs"), key.clone()), text.into(), PutOptions::default()).await.unwrap();
-    ObjectEvent {
-        kind: EventKind::new("ObjectCreated:Put"),
-        bucket: BucketName::new("logs"),
-        region: None,
-        key,
-        other_key: None,
-        version_id: None,
-        etag: None,
-        size: Some(size),
-        sequencer: None,
-        time: None,
-    }
+    ObjectEvent { size: Some(size), ..ObjectEvent::new(EventKind::new("ObjectCreated:Put"), BucketName::new("logs"), key) }
 }
 
 /// A store that keeps no part: what it would hold is not the function's.

@@ -39,18 +39,7 @@ async fn log(store: &EmbeddedStore, name: &str, bytes: usize) -> ObjectEvent {
     let at = Location::new(BucketName::new("logs"), ObjectKey::new(format!("2026-11-22-10-00-00-{name}")).unwrap());
     let body = LINE.repeat(bytes.div_ceil(LINE.len()));
     store.put(&at, Bytes::from(body), PutOptions::default()).await.unwrap();
-    ObjectEvent {
-        kind: EventKind::new("ObjectCreated:Put"),
-        bucket: at.bucket,
-        region: None,
-        key: at.key,
-        other_key: None,
-        version_id: None,
-        etag: None,
-        size: Some(500),
-        sequencer: None,
-        time: None,
-    }
+    ObjectEvent { size: Some(500), ..ObjectEvent::new(EventKind::new("ObjectCreated:Put"), at.bucket, at.key) }
 }
 
 async fn codes(function: &Compact, events: &[&ObjectEvent], seconds: u64) -> Vec<String> {

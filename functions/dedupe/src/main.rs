@@ -6,7 +6,7 @@ use std::sync::Arc;
 use brigade::aws::Clients;
 use brigade::config::Environment;
 use brigade::storage::Nonces;
-use brigade::worker::{Start, fail_start, serve};
+use brigade::worker::{fail_start, serve};
 use brigade_dedupe::{Config, Dedupe, Outlet};
 
 #[tokio::main]
@@ -20,8 +20,8 @@ async fn main() -> ExitCode {
         Ok(outlet) => outlet,
         Err(mistake) => return fail_start(&mistake),
     };
-    let store = Arc::new(clients.s3_store(config.common.owner.iter().cloned().collect()));
-    let (common, endpoint) = (config.common.clone(), clients.endpoint().map(str::to_owned));
-    let worker = Box::new(Dedupe::new(config, store, outlet, Nonces::seeded_by_system()));
-    serve(Start { worker, common, queue: Box::new(clients.queue()), endpoint }).await
+    let store = Arc::new(clients.s3_store(config.common.owner.clone()));
+    let common = config.common.clone();
+    let worker = Dedupe::new(config, store, outlet, Nonces::seeded_by_system());
+    serve(worker, common, &clients).await
 }

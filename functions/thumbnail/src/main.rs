@@ -6,7 +6,7 @@ use std::sync::Arc;
 use brigade::aws::Clients;
 use brigade::config::Environment;
 use brigade::storage::OwnWrites;
-use brigade::worker::{Start, fail_start, serve};
+use brigade::worker::{fail_start, serve};
 use brigade_thumbnail::{Config, Thumbnail};
 
 #[tokio::main]
@@ -16,8 +16,7 @@ async fn main() -> ExitCode {
         Err(mistakes) => return fail_start(&mistakes),
     };
     let clients = Clients::from_env().await;
-    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.iter().cloned().collect()));
-    let worker = Box::new(Thumbnail::new(&config, Arc::new(store)));
-    let endpoint = clients.endpoint().map(str::to_owned);
-    serve(Start { worker, common: config.common, queue: Box::new(clients.queue()), endpoint }).await
+    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.clone()));
+    let worker = Thumbnail::new(&config, Arc::new(store));
+    serve(worker, config.common, &clients).await
 }

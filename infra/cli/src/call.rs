@@ -13,12 +13,20 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::failure::Failure;
-use crate::invoke::Reply;
 
 /// Lambda's longest invocation, and somewhat more.
 const WITHIN: Duration = Duration::from_secs(910);
 /// The reply's body: a payload, or the description of an error.
 const MAX_BODY: usize = MAX_PAYLOAD + 64 * 1024;
+
+/// What came back.
+pub(crate) struct Reply {
+    /// Whether Lambda reports a function error.
+    pub(crate) failed: bool,
+    pub(crate) payload: Bytes,
+    /// What the function logged, line by line.
+    pub(crate) log: Vec<String>,
+}
 
 /// Invokes a function and waits for its reply.
 ///

@@ -7,10 +7,10 @@ use brigade::event::{BucketName, ObjectEvent, Record, decode_document};
 use brigade::storage::{Location, PutOptions, Store};
 use brigade_local::LocalCloud;
 use brigade_local::lambda::{HostEvent, HostEvents};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::binary::Binaries;
+use crate::call::Reply;
 use crate::failure::Failure;
 use crate::functions::{Function, parser};
 use crate::live::{self, Verdict};
@@ -49,15 +49,6 @@ pub(crate) struct Arguments {
     /// Print one document with the verdicts and the reply.
     #[arg(long)]
     json: bool,
-}
-
-/// What came back.
-pub(crate) struct Reply {
-    /// Whether Lambda reports a function error.
-    pub(crate) failed: bool,
-    pub(crate) payload: Bytes,
-    /// What the function logged, line by line.
-    pub(crate) log: Vec<String>,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let place = &arguments.place;
     let start_after = start_after(arguments)?;
     let clients = Clients::checked_from_env().await.map_err(|missing| Failure::Environment(missing.to_string()))?;
-    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.iter().cloned().collect()));
+    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.clone()));
     let store: Arc<dyn Store> = Arc::new(store);
     let cleanup = Cleanup::new(&config, Arc::clone(&store), Arc::new(clients.topic()));
     if !cleanup.has_derived_below(place) {

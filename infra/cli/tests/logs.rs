@@ -67,6 +67,13 @@ impl World {
         said
     }
 
+    /// Begins in a cloud.
+    fn start_in(&self, cloud: &LocalCloud, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.env("AWS_ENDPOINT_URL", cloud.endpoint()).env("AWS_REGION", brigade_local::REGION);
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").spawn().unwrap()
+    }
+
     /// What a glob over the table sees.
     fn lines(&self, table: &str) -> Lines {
         let mut lines = Lines::new();
@@ -101,6 +108,13 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) {
 fn summary(output: &Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A log object.
+async fn put(cloud: &LocalCloud, key: &str, text: String, storage_class: Option<&str>) {
+    let at = Location::new(BucketName::new("logs"), ObjectKey::new(key).unwrap());
+    let options = PutOptions { storage_class: storage_class.map(str::to_owned), ..PutOptions::default() };
+    cloud.store().put(&at, text.into(), options).await.unwrap();
 }
 
 /// A log of three lines, of two days.
@@ -247,7 +261,7 @@ fn a_log_that_cannot_be_read_keeps_no_other_one() {
     std::fs::write(world.path("day/003.log"), &packed[..packed.len() / 2]).unwrap();
     for _ in 0..2 {
         let said = world.refused(&["day/", "--out", "table"], 3);
-        assert!(said.contains("day/003.log: ") && said.contains("1 such logs"), "{said}");
+        assert!(said.contains("day/003.log: ") && said.contains("read: 1 of the logs"), "{said}");
         assert_eq!(world.lines("table"), once(3));
     }
     // The rest of it has arrived.
@@ -344,15 +358,10 @@ async fn in_s3_too_runs_over_more_and_at_once_put_each_line_in_once() {
         store.create_bucket(&BucketName::new(bucket), brigade_local::REGION).unwrap();
     }
     let world = World::with(0..0);
-    let start = |inputs: &[&str]| {
-        let mut command = world.command(&[inputs, &["--out", "s3://tables/access_logs"]].concat());
-        command.env("AWS_ENDPOINT_URL", cloud.endpoint()).env("AWS_REGION", brigade_local::REGION);
-        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").spawn().unwrap()
-    };
+    let start = |inputs: &[&str]| world.start_in(&cloud, &[inputs, &["--out", "s3://tables/access_logs"]].concat());
     for round in 0..3 {
         for n in round * 20..(round + 1) * 20 {
-            let at = Location::new(BucketName::new("logs"), ObjectKey::new(format!("photos/{n:03}")).unwrap());
-            store.put(&at, text(n).into(), PutOptions::default()).await.unwrap();
+            put(&cloud, &format!("photos/{n:03}"), text(n), None).await;
         }
         let runs =
             [start(&["s3://logs/photos/"]), start(&["s3://logs/photos/*1", "s3://logs/photos/00"]), start(&["s3://logs/"])];
@@ -371,5 +380,34 @@ async fn in_s3_too_runs_over_more_and_at_once_put_each_line_in_once() {
         }
         assert_eq!(lines, once((round + 1) * 20), "round {round}");
     }
+    cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_must_be_restored_first_keeps_no_other_one() {
+    let cloud = LocalCloud::builder().port(0).start().await.unwrap();
+    cloud.store().create_bucket(&BucketName::new("logs"), brigade_local::REGION).unwrap();
+    for (n, class) in [None, Some("GLACIER"), Some("GLACIER_IR")].into_iter().enumerate() {
+        put(&cloud, &format!("photos/{n}"), text(n), class).await;
+    }
+    let world = World::with(0..0);
+    for _ in 0..2 {
+        let run = world.start_in(&cloud, &["s3://logs/photos/", "--out", "table"]);
+        let output = tokio::task::spawn_blocking(|| run.wait_with_output()).await.unwrap().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("s3://logs/photos/1: ") && said.contains("read: 1 of the logs"), "{said}");
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(world.lines("table"), once(3).into_iter().filter(|(line, _)| !line.starts_with("00000001")).collect());
+    }
+    // It was archived after its lines were in the table: that takes nothing from them.
+    put(&cloud, "photos/1", text(1), None).await;
+    let run = world.start_in(&cloud, &["s3://logs/photos/", "--out", "table"]);
+    let output = tokio::task::spawn_blocking(|| run.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(summary(&output)["inputs"], 1);
+    put(&cloud, "photos/1", text(1), Some("DEEP_ARCHIVE")).await;
+    let run = world.start_in(&cloud, &["s3://logs/photos/", "--out", "table"]);
+    let output = tokio::task::spawn_blocking(|| run.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(summary(&output)["inputs_before"], 3);
+    assert_eq!(world.lines("table"), once(3));
     cloud.shutdown().await;
 }

@@ -11,6 +11,7 @@ pub mod access_log;
 pub mod clock;
 mod cloud;
 pub mod front;
+pub mod http;
 pub mod lambda;
 pub mod notify;
 mod policy;

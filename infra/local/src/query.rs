@@ -6,7 +6,7 @@ use std::fmt::Write;
 use hyper::StatusCode;
 use percent_encoding::percent_decode;
 
-use crate::front::{Response, reply};
+use crate::http::{Response, reply};
 
 /// The most fields of a form; the rest is ignored. A full publish batch has fewer than 500.
 const MAX_FIELDS: usize = 10_000;

@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use crate::front::Response;
+use crate::http::Response;
 use crate::query::{Xml, error_reply, ok_reply};
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";

@@ -129,9 +129,9 @@ impl Clients {
         }
     }
 
-    /// A store on S3. `owners`: see [`S3Store::new`].
-    pub fn s3_store(&self, owners: Vec<String>) -> S3Store {
-        S3Store::new(self.s3_config().build(), self.path_style, owners)
+    /// A store on S3. `owner`: see [`S3Store::new`].
+    pub fn s3_store(&self, owner: Option<String>) -> S3Store {
+        S3Store::new(self.s3_config().build(), self.path_style, owner)
     }
 
     /// The S3 client itself, in the environment's region.

@@ -30,6 +30,24 @@ pub struct ObjectEvent {
     pub time: Option<OffsetDateTime>,
 }
 
+impl ObjectEvent {
+    /// A hint that tells no more than it must.
+    pub fn new(kind: EventKind, bucket: BucketName, key: ObjectKey) -> Self {
+        Self {
+            kind,
+            bucket,
+            region: None,
+            key,
+            other_key: None,
+            version_id: None,
+            etag: None,
+            size: None,
+            sequencer: None,
+            time: None,
+        }
+    }
+}
+
 /// S3's message to a new notification configuration's destination; it carries no object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestEvent {

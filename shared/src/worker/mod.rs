@@ -30,7 +30,7 @@ pub use park::{PARKED_VERSION, parked};
 pub use queue::Queue;
 pub use reply::{run_direct, run_job, run_schedule};
 #[cfg(feature = "lambda")]
-pub use shell::{Start, fail_start, serve, serve_payloads};
+pub use shell::{fail_start, serve, serve_payloads};
 pub use topic::Topic;
 
 /// What a function does with one record. It takes from the event only which key to look at.

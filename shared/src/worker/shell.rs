@@ -8,34 +8,26 @@ use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{Lines, Pace, Queue, Setup, StandardOutput, Worker, run_direct, run_job, run_messages, run_schedule};
-use crate::aws::with_trace;
+use super::queue::SqsQueue;
+use super::{Lines, Pace, Setup, StandardOutput, Worker, run_direct, run_job, run_messages, run_schedule};
+use crate::aws::{Clients, with_trace};
 use crate::budget::Deadline;
 use crate::config::Common;
 use crate::event::Invocation;
 
-/// What a function hands to the shell.
-pub struct Start {
-    /// The function.
-    pub worker: Box<dyn Worker>,
-    /// Its configuration.
-    pub common: Common,
-    /// Its queues.
-    pub queue: Box<dyn Queue>,
-    /// Where queues are, when not at AWS (`AWS_ENDPOINT_URL`).
-    pub endpoint: Option<String>,
-}
-
-struct Process {
-    start: Start,
+struct Process<W> {
+    worker: W,
+    common: Common,
+    queue: SqsQueue,
+    endpoint: Option<String>,
     pace: Pace,
-    lines: StandardOutput,
 }
 
-/// Serves invocations until Lambda ends the process; several at once where Lambda asks for it
+/// Serves a function's invocations until Lambda ends the process; several at once where Lambda asks for it
 /// (`AWS_LAMBDA_MAX_CONCURRENCY`).
-pub async fn serve(start: Start) -> ExitCode {
-    let process = Arc::new(Process { start, pace: Pace::new(), lines: StandardOutput });
+pub async fn serve(worker: impl Worker + 'static, common: Common, clients: &Clients) -> ExitCode {
+    let (queue, endpoint) = (clients.queue(), clients.endpoint().map(str::to_owned));
+    let process = Arc::new(Process { worker, common, queue, endpoint, pace: Pace::new() });
     // The payload is taken as any JSON: a type that could refuse it would fail the whole batch before the first record.
     let handler = service_fn(move |invocation: LambdaEvent<Value>| {
         let process = Arc::clone(&process);
@@ -86,11 +78,9 @@ fn unanswered(error: &impl std::fmt::Display) -> Diagnostic {
     Diagnostic { error_type: "Unanswered".to_owned(), error_message: error.to_string() }
 }
 
-async fn invoke(process: &Process, invocation: LambdaEvent<Value>) -> Result<Value, Error> {
-    let Process { start, pace, lines } = process;
-    let endpoint = start.endpoint.as_deref();
-    let setup =
-        Setup { worker: start.worker.as_ref(), common: &start.common, queue: start.queue.as_ref(), endpoint, pace, lines };
+async fn invoke(process: &Process<impl Worker>, invocation: LambdaEvent<Value>) -> Result<Value, Error> {
+    let Process { worker, common, queue, endpoint, pace } = process;
+    let setup = Setup { worker, common, queue, endpoint: endpoint.as_deref(), pace, lines: &StandardOutput };
     let deadline = Deadline::after(left(invocation.context.deadline));
     match Invocation::from_value(&invocation.payload) {
         Invocation::Messages(messages) => {

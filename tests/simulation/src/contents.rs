@@ -84,18 +84,7 @@ async fn compute(config: &Config, source: &Location, content: &Content) -> Expec
     }
     let kind = EventKind::new("ObjectCreated:Put");
     store.put_object(source, content.bytes.clone(), PutOptions::default(), kind.clone()).expect("a source is put");
-    let event = ObjectEvent {
-        kind,
-        bucket: source.bucket.clone(),
-        region: None,
-        key: source.key.clone(),
-        other_key: None,
-        version_id: None,
-        etag: None,
-        size: None,
-        sequencer: None,
-        time: None,
-    };
+    let event = ObjectEvent::new(kind, source.bucket.clone(), source.key.clone());
     let worker = Thumbnail::new(config, Arc::new(store.clone()));
     let verdict = worker.handle(&event, Deadline::after(Duration::from_secs(60))).await.verdict;
     assert!(matches!(verdict, Verdict::Done | Verdict::Park(_)), "{} without faults: {verdict:?}", content.name);

@@ -19,6 +19,7 @@ mod functions;
 mod gate;
 pub mod invariants;
 mod invocation;
+mod layer;
 mod part;
 mod photos;
 mod places;

@@ -110,18 +110,7 @@ impl Topic {
 
 /// What names an object and tells nothing of it.
 pub(super) fn hint(at: &Location) -> ObjectEvent {
-    ObjectEvent {
-        kind: EventKind::new("ObjectCreated:Put"),
-        bucket: at.bucket.clone(),
-        region: None,
-        key: at.key.clone(),
-        other_key: None,
-        version_id: None,
-        etag: None,
-        size: None,
-        sequencer: None,
-        time: None,
-    }
+    ObjectEvent::new(EventKind::new("ObjectCreated:Put"), at.bucket.clone(), at.key.clone())
 }
 
 const ANNOUNCED: &str = "source announced again";

@@ -36,18 +36,7 @@ async fn what_an_earlier_configuration_left_without_a_sidecar_goes() {
     let source = Location::new(photos.clone(), ObjectKey::new("a").unwrap());
     let bytes = brigade_thumbnail::samples::samples().unwrap().remove(5).bytes;
     store.put_object(&source, bytes.into(), PutOptions::default(), EventKind::new("ObjectCreated:Put")).unwrap();
-    let event = ObjectEvent {
-        kind: EventKind::new("ObjectCreated:Put"),
-        bucket: photos,
-        region: None,
-        key: source.key,
-        other_key: None,
-        version_id: None,
-        etag: None,
-        size: None,
-        sequencer: None,
-        time: None,
-    };
+    let event = ObjectEvent::new(EventKind::new("ObjectCreated:Put"), photos, source.key);
     let puts = AtomicU32::new(0);
     let ends_at_the_second_put: Pause = Arc::new(move |point| {
         let second =

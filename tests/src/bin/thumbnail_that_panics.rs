@@ -11,7 +11,7 @@ use brigade::config::{Environment, Span};
 use brigade::event::ObjectEvent;
 use brigade::storage::OwnWrites;
 use brigade::verdict::Outcome;
-use brigade::worker::{Start, Worker, fail_start, serve};
+use brigade::worker::{Worker, fail_start, serve};
 use brigade_thumbnail::{Config, Thumbnail};
 
 struct Defective(Thumbnail);
@@ -39,8 +39,7 @@ async fn main() -> ExitCode {
         Err(mistakes) => return fail_start(&mistakes),
     };
     let clients = Clients::from_env().await;
-    let store = OwnWrites::seeded_by_system(clients.s3_store(Vec::new()));
-    let worker = Box::new(Defective(Thumbnail::new(&config, Arc::new(store))));
-    let endpoint = clients.endpoint().map(str::to_owned);
-    serve(Start { worker, common: config.common, queue: Box::new(clients.queue()), endpoint }).await
+    let store = OwnWrites::seeded_by_system(clients.s3_store(None));
+    let worker = Defective(Thumbnail::new(&config, Arc::new(store)));
+    serve(worker, config.common, &clients).await
 }

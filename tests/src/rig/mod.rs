@@ -134,7 +134,7 @@ impl Rig {
         let config = config(&environment);
         let timeout = Duration::from_secs(30);
         let spec = FunctionSpec { environment, timeout, ..FunctionSpec::new(FUNCTION, &setting.program) };
-        let store = Clients::at(&cloud.endpoint(), REGION, "test", "test").s3_store(Vec::new());
+        let store = Clients::at(&cloud.endpoint(), REGION, "test", "test").s3_store(None);
         let lines = Arc::default();
         tokio::spawn(keep_lines(cloud.host().events(), Arc::clone(&lines)));
         (Self { cloud, wired, config, store, lines, batch_size: setting.batch_size, patience: setting.patience }, spec)

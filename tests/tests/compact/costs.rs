@@ -89,16 +89,8 @@ impl Counted {
             let at = Location::new(BucketName::new(LOGS), key.clone());
             self.store.inner().put(&at, text.into(), PutOptions::default()).await.unwrap();
             events.push(ObjectEvent {
-                kind: EventKind::new("ObjectCreated:Put"),
-                bucket: BucketName::new(LOGS),
-                region: None,
-                key,
-                other_key: None,
-                version_id: None,
-                etag: None,
                 size: Some(500),
-                sequencer: None,
-                time: None,
+                ..ObjectEvent::new(EventKind::new("ObjectCreated:Put"), BucketName::new(LOGS), key)
             });
         }
         let outcomes = self.compact.handle_all(&events.iter().collect::<Vec<_>>(), deadline()).await;

@@ -30,7 +30,7 @@ async fn requests_on_a_logged_bucket_become_rows() {
     let spec = FunctionSpec { environment, memory_mb: 1024, ..FunctionSpec::new("brigade-compact", compact()) };
     cloud.run(spec, MappingSpec::new(&wired.queue_arn, "brigade-compact"), PATIENCE).await.unwrap();
 
-    let store = Clients::at(&cloud.endpoint(), REGION, "test", "test").s3_store(Vec::new());
+    let store = Clients::at(&cloud.endpoint(), REGION, "test", "test").s3_store(None);
     let cat = Location::new(BucketName::new("photos"), ObjectKey::new("cat.jpg").unwrap());
     store.put(&cat, Bytes::from_static(b"0123456789"), PutOptions::default()).await.unwrap();
     store.get(&cat, Get::default()).await.unwrap();

@@ -1,19 +1,8 @@
 //! Rules for what people read: READMEs, the changelog, manifests.
 
-use brigade::config::{COMMON, Variable, markdown_table};
+use brigade::config::{COMMON, markdown_table};
 
 use crate::tree::{files, functions, none, root};
-
-/// The variables of a function, by its folder.
-fn variables(function: &str) -> Option<&'static [Variable]> {
-    match function {
-        "compact" => Some(brigade_compact::VARIABLES),
-        "cleanup" => Some(brigade_cleanup::VARIABLES),
-        "dedupe" => Some(brigade_dedupe::VARIABLES),
-        "thumbnail" => Some(brigade_thumbnail::VARIABLES),
-        _ => None,
-    }
-}
 
 #[test]
 fn every_function_has_a_readme() {
@@ -26,11 +15,11 @@ fn tables_of_variables_are_what_is_declared() {
     let documents = files(&[".md"]);
     let mut problems = Vec::new();
     for function in functions() {
-        let Some(own) = variables(&function) else {
-            problems.push(format!("functions/{function}: name its VARIABLES in `variables` of {}", file!()));
+        let Some(declared) = brigade_tests::functions::function(&function) else {
+            problems.push(format!("functions/{function}: name it in FUNCTIONS of tests/src/functions.rs"));
             continue;
         };
-        let table = markdown_table(&[COMMON, own]);
+        let table = markdown_table(&[COMMON, declared.variables]);
         let begin = format!("<!-- config:{function} -->");
         let expected = format!("{begin}\n{table}\n<!-- /config -->");
         let marked: Vec<_> = documents.iter().filter(|document| document.text.contains(&begin)).collect();

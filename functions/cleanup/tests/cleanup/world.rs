@@ -111,18 +111,7 @@ pub(crate) fn at(bucket: &str, key: &str) -> Location {
 }
 
 pub(crate) fn event(kind: &str, source: &Location) -> ObjectEvent {
-    ObjectEvent {
-        kind: EventKind::new(kind),
-        bucket: source.bucket.clone(),
-        region: None,
-        key: source.key.clone(),
-        other_key: None,
-        version_id: None,
-        etag: None,
-        size: None,
-        sequencer: None,
-        time: None,
-    }
+    ObjectEvent::new(EventKind::new(kind), source.bucket.clone(), source.key.clone())
 }
 
 pub(crate) async fn removed(cleanup: &Cleanup, source: &Location) -> Outcome {

@@ -101,16 +101,8 @@ mod tests {
 
     fn event(kind: &str, key: &str) -> ObjectEvent {
         ObjectEvent {
-            kind: EventKind::new(kind),
-            bucket: BucketName::new("logs"),
-            region: None,
-            key: ObjectKey::new(key).unwrap(),
-            other_key: None,
-            version_id: None,
-            etag: None,
             size: Some(10),
-            sequencer: None,
-            time: None,
+            ..ObjectEvent::new(EventKind::new(kind), BucketName::new("logs"), ObjectKey::new(key).unwrap())
         }
     }
 

@@ -135,18 +135,7 @@ impl Stage {
     pub(crate) async fn log(&self, hour: u8, name: &str, ids: &[&str]) -> ObjectEvent {
         let key = ObjectKey::new(format!("2026-11-22-{hour:02}-00-00-{name}")).unwrap();
         self.write(&key, ids, None).await;
-        ObjectEvent {
-            kind: EventKind::new("ObjectCreated:Put"),
-            bucket: BucketName::new("logs"),
-            region: None,
-            key,
-            other_key: None,
-            version_id: None,
-            etag: None,
-            size: Some(500),
-            sequencer: None,
-            time: None,
-        }
+        ObjectEvent { size: Some(500), ..ObjectEvent::new(EventKind::new("ObjectCreated:Put"), BucketName::new("logs"), key) }
     }
 
     pub(crate) async fn write(&self, key: &ObjectKey, ids: &[&str], storage_class: Option<&str>) {

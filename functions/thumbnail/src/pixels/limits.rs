@@ -4,25 +4,12 @@ use super::decode::jpeg::{self, Reduction};
 use super::fit::Plan;
 use super::header::{Coding, Embedded, Header};
 use super::reject::Reject;
-use super::settings::{Fit, Settings};
+use super::settings::{Fit, Limits, Settings};
 use super::sniff::SourceFormat;
 
 /// Scans that a JPEG may have. Ordinary progressive files have about 10; a hostile one packs thousands into a few
 /// kilobytes, and each is a pass over all pixels (libjpeg-turbo's advice on "decompression bombs").
 pub const MAX_SCANS: u32 = 64;
-
-/// What a source may cost. Every bound is checked against the header, before a decoder sees the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the source.
-    pub bytes: u64,
-    /// Pixels of one frame, width times height as declared.
-    pub pixels: u64,
-    /// Frames or pages; all are counted though only the first is decoded.
-    pub frames: u32,
-    /// Bytes that decoding and resizing may hold at once, beside the source itself, by [`memory_estimate`].
-    pub memory: u64,
-}
 
 impl Limits {
     /// Everything that must hold before decoding.

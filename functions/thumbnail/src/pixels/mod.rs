@@ -32,9 +32,9 @@ mod thumbhash;
 
 pub use colour::Profile;
 pub use header::{Header, MAX_PROFILE, peek};
-pub use limits::{Limits, MAX_SCANS, memory_estimate};
+pub use limits::{MAX_SCANS, memory_estimate};
 pub use placeholder::Placeholder;
 pub use reject::Reject;
 pub use render::{Output, Rendered, render};
-pub use settings::{Enlarge, Fit, Format, SIZE_RANGE, Settings};
+pub use settings::{Enlarge, Fit, Format, Limits, SIZE_RANGE, Settings};
 pub use sniff::SourceFormat;

@@ -1,6 +1,5 @@
 //! What is asked for: sizes, fit, output format.
 
-use super::limits::Limits;
 use std::ops::RangeInclusive;
 
 /// Sizes that configuration may ask for, in pixels. The upper end keeps a `contain` canvas within 268 MB.
@@ -21,6 +20,20 @@ pub struct Settings {
     pub enlarge: Enlarge,
     /// Bounds, all checked before decoding.
     pub limits: Limits,
+}
+
+/// What a source may cost. Every bound is checked against the header, before a decoder sees the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the source.
+    pub bytes: u64,
+    /// Pixels of one frame, width times height as declared.
+    pub pixels: u64,
+    /// Frames or pages; all are counted though only the first is decoded.
+    pub frames: u32,
+    /// Bytes that decoding and resizing may hold at once, beside the source itself, by
+    /// [`memory_estimate`](super::memory_estimate).
+    pub memory: u64,
 }
 
 /// How a picture meets the square of a size.

@@ -11,7 +11,7 @@ use brigade_compact::{
 };
 use serde_json::json;
 
-use super::inputs::{Place, as_it_was, find, unpacked};
+use super::inputs::{Place, as_it_was, find, unpacked, unreadable};
 use super::journal::{Batch, Journal};
 use super::objects::{BucketSink, Objects, place};
 use super::progress::Progress;
@@ -31,8 +31,8 @@ const MAX_THREADS: usize = 64;
 /// of it, with the same options. A log is known by its name in S3 or its path without links, and must not change: one of
 /// another size or ETag is refused (exit code 1) when all others are done. Files that are moved, or mounted elsewhere on
 /// another machine, are new; and so is what the function brigade-compact has put into the same table. Where the table lies in
-/// what is read, it is left out, with its rejects and account. Files that can't be read, or are no whole gzip, are left out
-/// (exit code 3) when all others are done.
+/// what is read, it is left out, with its rejects and account. Files that can't be read, or are no whole gzip, and objects that
+/// have to be restored first are left out; that is told (exit code 3) when all others are done.
 ///
 /// Lines that are no records go to a table beside it, in a folder with _rejects behind its name: source, line, reason,
 /// raw_line. Account and region stand before the bucket where the log's name is partitioned by date.
@@ -107,7 +107,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         )));
     }
     let journal = Journal::open(shelf, format!("{} {settings:?}", brigade_compact::FORMAT), &inputs)?;
-    journal.leave_out_unreadable(arguments.threads);
+    let left = journal.left();
+    journal.leave_out(&[unreadable(&left, arguments.threads), objects.unreadable(&left)].concat());
     let work = Work { settings, objects, progress: Progress::new(journal.bytes()), journal, out: &arguments.out };
     let (summary, failed) = work.all(arguments.threads);
     work.progress.clear();

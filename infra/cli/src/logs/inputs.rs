@@ -21,6 +21,8 @@ pub(super) struct Input {
     /// Bytes as they lie there.
     pub(super) size: u64,
     pub(super) place: Place,
+    /// It lies in a storage class out of which it has to be restored before it can be read. Whether it was, no list tells.
+    pub(super) archived: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ fn add(path: &Path, above: &mut Vec<PathBuf>, found: &mut Vec<Input>) -> Result<
     let about = fs::metadata(path).map_err(failure)?;
     if about.is_file() {
         let name = path.to_str().ok_or_else(|| Failure::environment(path.display(), "the name is not UTF-8"))?;
-        found.push(Input { name: name.to_owned(), size: about.len(), place: Place::File(path.to_owned()) });
+        found.push(Input { name: name.to_owned(), size: about.len(), place: Place::File(path.to_owned()), archived: false });
         return Ok(());
     }
     if !about.is_dir() {
@@ -143,9 +145,25 @@ pub(super) fn unpacked<'a>(reader: impl Read + 'a) -> io::Result<Box<dyn Read + 
     Ok(if is_packed(&mut reader)? { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
 }
 
-/// Whether a file can be read: it has to open and not to be written any more, and one of gzip has to unpack to its end, where
-/// alone it shows to be whole.
-pub(super) fn check(path: &Path, size: u64) -> io::Result<()> {
+/// The files among these that can't be read, each with the reason; looked at on so many threads.
+pub(super) fn unreadable(inputs: &[Input], threads: usize) -> Vec<(Input, String)> {
+    let failed = |input: &Input| match &input.place {
+        Place::File(path) => check(path, input.size).err(),
+        Place::Object(..) => None,
+    };
+    let look = |inputs: &[Input]| -> Vec<(Input, String)> {
+        inputs.iter().filter_map(|input| Some((input.clone(), failed(input)?.to_string()))).collect()
+    };
+    std::thread::scope(|scope| {
+        let shares = inputs.chunks(inputs.len().div_ceil(threads).max(1));
+        let begun: Vec<_> = shares.map(|share| scope.spawn(move || look(share))).collect();
+        begun.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
+    })
+}
+
+/// A file has to open and not to be written any more, and one of gzip has to unpack to its end, where alone it shows to be
+/// whole.
+fn check(path: &Path, size: u64) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, as_it_was(path, size)?);
     if is_packed(&mut reader)? {
         io::copy(&mut MultiGzDecoder::new(reader), &mut io::sink())?;

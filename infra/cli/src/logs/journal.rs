@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use brigade::event::ObjectKey;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::inputs::{Input, Place, check, text_bytes};
+use super::inputs::{Input, Place, text_bytes};
 use super::objects::place;
 use super::shelf::Shelf;
 use crate::failure::Failure;
@@ -24,6 +24,9 @@ const VERSION: u32 = 1;
 const BATCH_BYTES: u64 = 1 << 30;
 /// ... or so many inputs.
 const BATCH_INPUTS: usize = 10_000;
+
+/// Logs that can't be read are told one by one, up to so many.
+const SHOWN: usize = 20;
 
 /// `{number}.json`: a batch that was begun. `{number}.done.json` tells that its parts are there.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +49,9 @@ struct Log {
     size: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
+    /// As its list tells it: of this run's logs alone.
+    #[serde(skip)]
+    archived: bool,
 }
 
 /// `{number}.done.json`.
@@ -83,7 +89,7 @@ struct State {
     before: u64,
     /// ... and those that are there as something else, with the document that tells it.
     changed: Vec<(String, u64)>,
-    /// Files that can't be read, each with the reason.
+    /// Logs that can't be read, each with the reason.
     unreadable: Vec<String>,
 }
 
@@ -114,20 +120,17 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Leaves out the files that can't be read, on so many threads: a batch is published with all that it has claimed, so
-    /// that one of them would hold up all others.
-    pub(super) fn leave_out_unreadable(&self, threads: usize) {
+    /// What nobody has claimed.
+    pub(super) fn left(&self) -> Vec<Input> {
+        self.state().left.values().cloned().filter_map(Log::input).collect()
+    }
+
+    /// Leaves out what can't be read: a batch is published with all that it has claimed, so that one would hold up all others.
+    pub(super) fn leave_out(&self, unreadable: &[(Input, String)]) {
         let mut state = self.state();
-        let files: Vec<&Log> = state.left.values().filter(|log| log.path.is_some()).collect();
-        let unreadable: Vec<(String, String)> = std::thread::scope(|scope| {
-            let shares = files.chunks(files.len().div_ceil(threads).max(1));
-            let begun: Vec<_> = shares.map(|share| scope.spawn(|| unreadable(share))).collect();
-            begun.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
-        });
-        for (place, why) in unreadable {
-            state.left.remove(&place);
-            state.unreadable.push(why);
-        }
+        let names: BTreeSet<&str> = unreadable.iter().map(|(input, _)| input.name.as_str()).collect();
+        state.left.retain(|_, log| !names.contains(log.name.as_str()));
+        state.unreadable.extend(unreadable.iter().map(|(input, why)| format!("{}: {why}", input.name)));
     }
 
     /// Bytes that are to be read, as far as is known.
@@ -186,9 +189,11 @@ impl Journal {
     /// Fails where a log could not be read, or is in the table and has another size or ETag now.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let state = self.state();
-        if let Some(first) = state.unreadable.first() {
-            let logs = state.unreadable.len();
-            return Err(Failure::Environment(format!("{first} ({logs} such logs, left out; all others are done)")));
+        if !state.unreadable.is_empty() {
+            let (all, shown) = (state.unreadable.len(), state.unreadable.iter().take(SHOWN));
+            let shown: Vec<&str> = shown.map(String::as_str).chain((all > SHOWN).then_some("…")).collect();
+            let told = format!("left out, since they can't be read: {all} of the logs; all others are done");
+            return Err(Failure::Environment(format!("{told}\n{}", shown.join("\n"))));
         }
         let Some((log, number)) = state.changed.first() else { return Ok(()) };
         Err(Failure::Findings(format!(
@@ -276,12 +281,12 @@ impl State {
 
 impl Log {
     fn new(input: &Input) -> Result<Self, Failure> {
-        let (name, size) = (input.name.clone(), input.size);
-        Ok(match &input.place {
-            Place::Object(_, etag) => Self { name, path: None, size, etag: Some(etag.clone()) },
+        let Input { name, size, place, archived } = input.clone();
+        Ok(match place {
+            Place::Object(_, etag) => Self { name, path: None, size, etag: Some(etag), archived },
             Place::File(path) => {
                 let path = fs::canonicalize(path).map_err(|error| Failure::environment(&name, error))?;
-                Self { name, path: Some(path.to_string_lossy().into_owned()), size, etag: None }
+                Self { name, path: Some(path.to_string_lossy().into_owned()), size, etag: None, archived }
             }
         })
     }
@@ -296,7 +301,7 @@ impl Log {
     }
 
     fn input(self) -> Option<Input> {
-        let Self { name, path, size, etag } = self;
+        let Self { name, path, size, etag, archived } = self;
         let place = match path {
             Some(path) => Place::File(PathBuf::from(path)),
             None => {
@@ -304,15 +309,8 @@ impl Log {
                 Place::Object(Location::new(bucket, ObjectKey::new(key).ok()?), etag?)
             }
         };
-        Some(Input { name, size, place })
+        Some(Input { name, size, place, archived })
     }
-}
-
-/// The files among these that can't be read: by where they are, with the reason.
-fn unreadable(files: &[&Log]) -> Vec<(String, String)> {
-    let failed = |log: &Log| check(Path::new(log.path.as_deref()?), log.size).err();
-    let told = files.iter().filter_map(|log| Some((log.place().to_owned(), format!("{}: {}", log.name, failed(log)?))));
-    told.collect()
 }
 
 fn name(number: u64) -> String {

@@ -3,7 +3,7 @@
 use super::*;
 
 fn log(name: &str, size: u64) -> Log {
-    Log { name: name.to_owned(), path: Some(format!("/{name}")), size, etag: None }
+    Log { name: name.to_owned(), path: Some(format!("/{name}")), size, etag: None, archived: false }
 }
 
 fn left(logs: &[Log]) -> BTreeMap<String, Log> {
@@ -72,8 +72,13 @@ fn documents_of_version_1_are_read() {
     assert_eq!(
         inputs,
         [
-            Input { name: "day/a.log".to_owned(), size: 5, place: Place::File("/logs/day/a.log".into()) },
-            Input { name: "s3://logs/a".to_owned(), size: 7, place: Place::Object(object, "\"e\"".to_owned()) },
+            Input { name: "day/a.log".to_owned(), size: 5, place: Place::File("/logs/day/a.log".into()), archived: false },
+            Input {
+                name: "s3://logs/a".to_owned(),
+                size: 7,
+                place: Place::Object(object, "\"e\"".to_owned()),
+                archived: false
+            },
         ]
     );
     let done: Done = serde_json::from_str(r#"{"v":1,"parts":2}"#).unwrap();

@@ -44,7 +44,7 @@ impl Objects {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::environment("starting threads", error))?;
         let clients = runtime.block_on(Clients::checked_from_env()).map_err(|error| Failure::Environment(error.to_string()))?;
-        let store = Arc::new(clients.s3_store(Vec::new()));
+        let store = Arc::new(clients.s3_store(None));
         Ok(Self::Some(Arc::new(Connection { runtime, store })))
     }
 
@@ -71,7 +71,8 @@ impl Objects {
                 if !key.ends_with('/') && (exact || fits(key, pattern)) {
                     let name = format!("s3://{}/{key}", bucket.as_str());
                     let location = Location::new(bucket.clone(), object.key.clone());
-                    found.push(Input { name, size: object.size, place: Place::Object(location, object.etag) });
+                    let archived = matches!(object.storage_class.as_str(), "GLACIER" | "DEEP_ARCHIVE");
+                    found.push(Input { name, size: object.size, place: Place::Object(location, object.etag), archived });
                 }
             }
             match page.continuation {
@@ -79,6 +80,22 @@ impl Objects {
                 None => return Ok(()),
             }
         }
+    }
+}
+
+impl Objects {
+    /// The archived objects among these that can't be read, each with the reason.
+    pub(super) fn unreadable(&self, inputs: &[Input]) -> Vec<(Input, String)> {
+        let Self::Some(connection) = self else { return Vec::new() };
+        let Connection { runtime, store } = connection.as_ref();
+        let refused = |input: Input| async move {
+            let Place::Object(at, _) = &input.place else { return None };
+            let refusal = store.get(at, Get::default()).await.err()?;
+            Some((input, refusal.to_string()))
+        };
+        let archived = inputs.iter().filter(|input| input.archived).cloned();
+        let asked = futures::stream::iter(archived).map(refused).buffered(AHEAD);
+        runtime.block_on(asked.filter_map(std::future::ready).collect())
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use super::exchange::{Account, Asked, Replied, size_told};
 use super::target::{CONFIG_NAME, Source, Target, document};
 use crate::clock::Clock;
-use crate::front::Response;
+use crate::http::Response;
 use crate::notify::Notifier;
 
 /// Bytes of lines that wait for delivery, over all buckets. Beyond it lines are lost and counted: delivery is best effort.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::operation::{Resource, operation};
 use super::record::{Quoted, Record};
-use crate::front::Request;
+use crate::http::Request;
 
 /// What keeps its form in a key that is encoded.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -340,7 +340,7 @@ pub(super) fn size_told(headers: &HeaderMap, bytes: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::front::Body;
+    use crate::http::Body;
 
     fn asked(method: &str, uri: &str, headers: &[(&'static str, &str)]) -> Asked {
         let mut request = Request::new(Body::empty());

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::StatusCode;
 use serde_json::Value;
 
-use crate::front::{Body, Request, Response, Route};
+use crate::http::{Body, Request, Response, Route};
 use crate::lambda::{Lambda, MAX_PAYLOAD};
 use crate::notify::{Destination, DestinationProblem, Destinations};
 use crate::sns::{FunctionSink, Topics};

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{Response, reply};
+use crate::http::{Response, reply};
 use crate::sns::Topics;
 use crate::sqs::Queues;
 

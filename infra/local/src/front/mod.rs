@@ -10,10 +10,10 @@ mod serve;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::HOST;
 use hyper::{HeaderMap, Method, StatusCode};
 
+use crate::http::{Body, Caller, Request, Response, Route, reply};
 use crate::query::{self, Form};
 use crate::sns::Topics;
 use crate::sqs::Queues;
@@ -22,33 +22,9 @@ use crate::{sns, sqs, sts};
 pub use classify::{Target, classify, scope};
 pub use serve::{DEFAULT_PORT, Front};
 
-/// Bodies of requests and replies, as `s3s` has them: streamed, or whole.
-pub type Body = s3s::Body;
-/// A request whose body has not been read.
-pub type Request = hyper::Request<Body>;
-/// A reply.
-pub type Response = hyper::Response<Body>;
-
 /// The most bytes of a body that the SQS, SNS and STS endpoints read. A message of 1 MiB takes up to three times that when
 /// it is escaped: `\u00e9` for two bytes in JSON, `%C3` for one in a form.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
-
-/// Serves one part of the port: the S3 service, the Lambda host.
-#[async_trait]
-pub trait Route: Send + Sync + 'static {
-    /// Answers a request. Errors are replies too.
-    async fn call(&self, request: Request) -> Response;
-}
-
-#[async_trait]
-impl Route for s3s::service::S3Service {
-    async fn call(&self, request: Request) -> Response {
-        match s3s::service::S3Service::call(self, request).await {
-            Ok(response) => response,
-            Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", format!("{error:?}")),
-        }
-    }
-}
 
 /// What a fault hook knows about a request that was just handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,29 +59,6 @@ pub struct Routes {
     pub topics: Topics,
     /// Loses replies; `None` loses none.
     pub lost_reply: Option<LostReply>,
-}
-
-/// What a request says about its caller, besides the body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caller {
-    /// The region that the request is signed for, or the default one.
-    pub(crate) region: String,
-    /// The endpoint as the caller reaches it: queue URLs start with it.
-    pub(crate) base: String,
-    /// `X-Amzn-Trace-Id`, which the SDKs send from inside a function.
-    pub(crate) trace_header: Option<String>,
-}
-
-impl Caller {
-    fn of(headers: &HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1:4566");
-        Self {
-            region: scope(headers, "").map_or_else(|| crate::REGION.to_owned(), |scope| scope.region.to_owned()),
-            base: format!("http://{host}"),
-            trace_header: text("x-amzn-trace-id"),
-        }
-    }
 }
 
 impl Routes {
@@ -143,7 +96,7 @@ impl Routes {
         let action = target.rsplit('.').next().unwrap_or_default();
         info.action = Some(action.to_owned());
         match read(body).await {
-            Ok(body) => sqs::json::answer(&self.queues, &Caller::of(&parts.headers), action, &body).await,
+            Ok(body) => sqs::json::answer(&self.queues, &caller(&parts.headers), action, &body).await,
             Err(too_long) => too_long,
         }
     }
@@ -162,7 +115,7 @@ impl Routes {
             return self.s3.call(Request::from_parts(parts, body.into())).await;
         };
         info.action = Some(action.clone());
-        let caller = Caller::of(&parts.headers);
+        let caller = caller(&parts.headers);
         match form.get("Version") {
             Some("2012-11-05") => sqs::query::answer(&self.queues, &caller, parts.uri.path(), &action, &form).await,
             Some("2011-06-15") => sts::answer(self.topics.account(), &action),
@@ -172,6 +125,17 @@ impl Routes {
                 query::error_reply(StatusCode::BAD_REQUEST, "", "InvalidAction", &format!("no service has version {other}"))
             }
         }
+    }
+}
+
+/// Who has sent a request with these headers.
+fn caller(headers: &HeaderMap) -> Caller {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1:4566");
+    Caller {
+        region: scope(headers, "").map_or_else(|| crate::REGION.to_owned(), |scope| scope.region.to_owned()),
+        base: format!("http://{host}"),
+        trace_header: text("x-amzn-trace-id"),
     }
 }
 
@@ -186,14 +150,6 @@ async fn read(body: Body) -> Result<bytes::Bytes, Response> {
             format!("the body is not readable within {MAX_BODY} bytes: {error}"),
         )),
     }
-}
-
-/// A whole reply.
-pub(crate) fn reply(status: StatusCode, content_type: &'static str, body: String) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
-    response
 }
 
 #[cfg(test)]

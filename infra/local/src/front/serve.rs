@@ -13,7 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{Body, Routes};
+use super::Routes;
+use crate::http::Body;
 
 /// The port that emulators of AWS have in common.
 pub const DEFAULT_PORT: u16 = 4566;

@@ -20,7 +20,7 @@ use super::function::{Function, FunctionState};
 use super::host::Lambda;
 use super::invocation::{InvokeResult, MAX_ASYNC_PAYLOAD, Work, request_id};
 use super::runtime_api::{Route as RuntimeRoute, insert, json as json_response, serve};
-use crate::front;
+use crate::http;
 
 /// Pauses before the two retries of a failed asynchronous invocation, in cloud time.
 const ASYNC_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
@@ -65,8 +65,8 @@ fn function_name(given: &str) -> Option<&str> {
 }
 
 #[async_trait]
-impl front::Route for Lambda {
-    async fn call(&self, request: front::Request) -> front::Response {
+impl http::Route for Lambda {
+    async fn call(&self, request: http::Request) -> http::Response {
         let (parts, body) = request.into_parts();
         let response = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => self.handle(Request::from_parts(parts, body.to_bytes())).await,
@@ -75,7 +75,7 @@ impl front::Route for Lambda {
                 refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", &message)
             }
         };
-        response.map(front::Body::from)
+        response.map(http::Body::from)
     }
 }
 

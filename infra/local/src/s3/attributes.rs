@@ -11,9 +11,9 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::conditions::ReadConditions;
 use super::object::signed;
 use super::route::Status;
-use super::{Front, errors, headers, location};
+use super::{Operations, errors, headers, location};
 
-impl Front {
+impl Operations {
     pub(super) async fn attributes(
         &self,
         req: S3Request<GetObjectAttributesInput>,

@@ -6,12 +6,12 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::listing::page_size;
-use super::{Front, errors};
+use super::{Operations, errors};
 
 /// The region whose buckets have no location constraint.
 const FIRST_REGION: &str = "us-east-1";
 
-impl Front {
+impl Operations {
     pub(super) fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
         let input = req.input;
         let constraint = input.create_bucket_configuration.and_then(|c| c.location_constraint);

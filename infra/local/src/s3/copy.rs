@@ -14,10 +14,10 @@ use super::conditions::{self, ReadConditions};
 use super::fields::copy_conditions;
 use super::headers::{self, Described};
 use super::multipart::part_number;
-use super::{Front, errors, key_error, location};
+use super::{Operations, errors, key_error, location};
 use crate::access_log::Noted;
 
-impl Front {
+impl Operations {
     pub(super) async fn copy(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
         let noted = Noted::of(&req.extensions);
         let input = req.input;

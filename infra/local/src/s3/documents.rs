@@ -9,7 +9,7 @@ use s3s::dto::*;
 use s3s::xml::{Deserialize, Deserializer, Serialize, Serializer};
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use super::{Front, errors};
+use super::{Operations, errors};
 
 /// The names under which the documents lie in the store.
 mod name {
@@ -23,7 +23,7 @@ mod name {
     pub(super) const TAGGING: &str = "tagging";
 }
 
-impl Front {
+impl Operations {
     fn keep<T: Serialize>(&self, bucket: &str, name: &str, document: &T) -> S3Result<()> {
         let mut xml = Vec::new();
         document.serialize(&mut Serializer::new(&mut xml)).map_err(|e| s3_error!(e, InternalError))?;

@@ -4,8 +4,7 @@ use brigade::storage::{Condition, Encryption, Metadata, ObjectMeta, PutOptions};
 use s3s::dto::*;
 use s3s::{S3Result, s3_error};
 
-use super::object::encryption_of;
-use super::{Front, tags};
+use super::{Operations, tags};
 
 /// Descriptive headers that the store has no field for are kept beside the user's metadata, under the header's name
 /// behind this character. A user's name that begins with it is refused, so that the two cannot meet.
@@ -60,7 +59,7 @@ impl Described {
     }
 
     /// As the store takes it.
-    pub(super) fn options(self, front: &Front, condition: Condition) -> S3Result<PutOptions> {
+    pub(super) fn options(self, operations: &Operations, condition: Condition) -> S3Result<PutOptions> {
         let mut metadata: Metadata = Metadata::new();
         for (name, value) in self.metadata.unwrap_or_default() {
             if name.starts_with(KEPT) {
@@ -83,9 +82,20 @@ impl Described {
             metadata,
             tags: self.tagging.as_deref().map(tags::from_header).transpose()?.unwrap_or_default(),
             storage_class: self.storage_class.map(|class| class.as_str().to_owned()),
-            encryption: encryption_of(self.sse.as_ref(), self.kms_key.as_deref(), front)?,
+            encryption: encryption_of(self.sse.as_ref(), self.kms_key.as_deref(), operations)?,
             ..PutOptions::default()
         })
+    }
+}
+
+/// What is written must say how it is encrypted; S3 encrypts with its own key by default.
+fn encryption_of(sse: Option<&ServerSideEncryption>, key: Option<&str>, operations: &Operations) -> S3Result<Encryption> {
+    match (sse.map(ServerSideEncryption::as_str), key) {
+        (None, None) => Ok(Encryption::Bucket),
+        (Some("AES256"), None) => Ok(Encryption::Aes256),
+        (Some("aws:kms" | "aws:kms:dsse"), Some(key)) => Ok(Encryption::Kms(key.to_owned())),
+        (Some("aws:kms" | "aws:kms:dsse"), None) => Ok(Encryption::Kms(operations.default_kms_key())),
+        _ => Err(s3_error!(InvalidArgument, "Server Side Encryption with the given algorithm and key is not possible.")),
     }
 }
 

@@ -8,12 +8,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::{Front, errors};
+use super::{Operations, errors};
 
 /// S3's largest page.
 pub(super) const PAGE_MAX: u16 = 1_000;
 
-impl Front {
+impl Operations {
     pub(super) async fn list_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
         let limit = page_size(input.max_keys)?;

@@ -66,7 +66,7 @@ impl Default for Limits {
 
 /// S3's side of the local cloud: what each operation works on.
 #[derive(Clone)]
-pub(crate) struct Front {
+pub(crate) struct Operations {
     store: EmbeddedStore,
     notifier: Notifier,
     region: String,
@@ -84,13 +84,13 @@ pub fn service(
     logs: AccessLogs,
 ) -> S3Route {
     let (region, account) = (region.into(), account.into());
-    let front = Front { store, notifier, region, account: account.clone(), intake: Intake::new(limits) };
+    let operations = Operations { store, notifier, region, account: account.clone(), intake: Intake::new(limits) };
     let mut config = S3Config::default();
     // A client that has met an error signs by the dates of our replies, and the cloud's clock may run far ahead.
     config.presigned_url_max_skew_time_secs = u32::MAX;
     config.xml_max_body_size = limits.xml;
     config.post_object_max_file_size = u64::try_from(limits.body).unwrap_or(u64::MAX);
-    let mut builder = S3ServiceBuilder::new(front);
+    let mut builder = S3ServiceBuilder::new(operations);
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(access::OneKey);
     builder.set_access(access::Gate { account });
@@ -98,7 +98,7 @@ pub fn service(
     S3Route::new(builder.build(), logs)
 }
 
-impl Front {
+impl Operations {
     fn owner(&self) -> Owner {
         Owner { id: Some(self.account.clone()), display_name: None }
     }

@@ -1,7 +1,7 @@
 //! Multipart uploads.
 
 use brigade::event::BucketName;
-use brigade::storage::{ListUploads, PartEntry, PutOptions, Store};
+use brigade::storage::{Checksum, ListUploads, PartEntry, PutOptions, Store};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -9,10 +9,10 @@ use super::conditions;
 use super::fields::digests;
 use super::headers::{self, Described};
 use super::listing::{PAGE_MAX, UrlEncoding, page_size, roll_up};
-use super::{Front, errors, location};
+use super::{Operations, errors, location};
 use crate::access_log::Noted;
 
-impl Front {
+impl Operations {
     pub(super) async fn create_upload(
         &self,
         req: S3Request<CreateMultipartUploadInput>,
@@ -21,7 +21,11 @@ impl Front {
         let at = location(&input.bucket, &input.key)?;
         headers::no_customer_key(input.sse_customer_algorithm.as_deref())?;
         headers::no_acl(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
-        let options = Described::of_upload(&input).options(self, Default::default())?;
+        let mut options = Described::of_upload(&input).options(self, Default::default())?;
+        if is_composite(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref()) {
+            // The store has no checksum of the full object then, as S3 has none.
+            options.checksum = Checksum::Sha256;
+        }
         let (server_side_encryption, ssekms_key_id) = headers::encryption(&options.encryption);
         let upload_id = self.store.create_upload(&at, options).await.map_err(errors::of_store)?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
@@ -205,5 +209,40 @@ fn part(part: PartEntry) -> Part {
         e_tag: Some(ETag::Strong(part.etag)),
         size: Some(i64::try_from(part.size).unwrap_or(i64::MAX)),
         ..Default::default()
+    }
+}
+
+/// The upload's checksum will be one of its parts' checksums.
+///
+/// Source: S3 user guide, "Checking object integrity": SHA-1 and SHA-256 are composite only, CRC64NVME is of the full object
+/// only, and the other CRCs are of the full object where the request says so.
+fn is_composite(algorithm: Option<&ChecksumAlgorithm>, kind: Option<&ChecksumType>) -> bool {
+    match algorithm.map(ChecksumAlgorithm::as_str) {
+        None | Some(ChecksumAlgorithm::CRC64NVME) => false,
+        Some(ChecksumAlgorithm::SHA1 | ChecksumAlgorithm::SHA256) => true,
+        Some(_) => kind.map(ChecksumType::as_str) != Some(ChecksumType::FULL_OBJECT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_in_parts_has_a_checksum_of_the_full_object_where_s3_makes_one() {
+        for (algorithm, kind, expected) in [
+            (None, None, false),
+            (Some("CRC64NVME"), None, false),
+            (Some("CRC64NVME"), Some("FULL_OBJECT"), false),
+            (Some("SHA256"), None, true),
+            (Some("SHA1"), Some("COMPOSITE"), true),
+            (Some("CRC32"), None, true),
+            (Some("CRC32C"), Some("COMPOSITE"), true),
+            (Some("CRC32"), Some("FULL_OBJECT"), false),
+        ] {
+            let (named, said) = (algorithm.map(str::to_owned), kind.map(str::to_owned));
+            let composite = is_composite(named.map(ChecksumAlgorithm::from).as_ref(), said.map(ChecksumType::from).as_ref());
+            assert_eq!(composite, expected, "{algorithm:?} {kind:?}");
+        }
     }
 }

@@ -4,10 +4,10 @@ use brigade::event::BucketName;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
 
-use super::{Front, errors};
+use super::{Operations, errors};
 use crate::notify::{Configuration, Destination, DestinationCheck, Draft, Filter, Rule};
 
-impl Front {
+impl Operations {
     pub(super) async fn put_notification(
         &self,
         req: S3Request<PutBucketNotificationConfigurationInput>,

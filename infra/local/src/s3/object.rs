@@ -1,6 +1,6 @@
 //! Single objects: put, get, head and delete.
 
-use brigade::storage::{Delete, Deleted, Encryption, ErrorKind, Get, GetObject, Head, ListVersions, Range, Store, StoreError};
+use brigade::storage::{Delete, Deleted, ErrorKind, Get, GetObject, Head, ListVersions, Range, Store, StoreError};
 use hyper::header::HeaderValue;
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
@@ -9,10 +9,10 @@ use super::chunks::Chunks;
 use super::conditions::{self, ReadConditions};
 use super::fields::{described, digests, read_conditions};
 use super::headers::{self, Described};
-use super::{Front, errors, location};
+use super::{Operations, errors, location};
 use crate::access_log::Noted;
 
-impl Front {
+impl Operations {
     pub(super) async fn put(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let noted = Noted::of(&req.extensions);
         let input = req.input;
@@ -237,15 +237,4 @@ fn part_of(sizes: &[u64], number: i32) -> Option<Part> {
 
 pub(super) fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-/// What is written must say how it is encrypted; S3 encrypts with its own key by default.
-pub(super) fn encryption_of(sse: Option<&ServerSideEncryption>, key: Option<&str>, front: &Front) -> S3Result<Encryption> {
-    match (sse.map(ServerSideEncryption::as_str), key) {
-        (None, None) => Ok(Encryption::Bucket),
-        (Some("AES256"), None) => Ok(Encryption::Aes256),
-        (Some("aws:kms" | "aws:kms:dsse"), Some(key)) => Ok(Encryption::Kms(key.to_owned())),
-        (Some("aws:kms" | "aws:kms:dsse"), None) => Ok(Encryption::Kms(front.default_kms_key())),
-        _ => Err(s3_error!(InvalidArgument, "Server Side Encryption with the given algorithm and key is not possible.")),
-    }
 }

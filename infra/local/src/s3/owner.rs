@@ -4,9 +4,9 @@ use brigade::storage::{Head, Store};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::{Front, errors, headers, location};
+use super::{Operations, errors, headers, location};
 
-impl Front {
+impl Operations {
     pub(super) fn get_bucket_acl(&self, req: S3Request<GetBucketAclInput>) -> S3Result<S3Response<GetBucketAclOutput>> {
         self.exists(&req.input.bucket)?;
         Ok(S3Response::new(GetBucketAclOutput { grants: Some(self.grants()), owner: Some(self.owner()) }))

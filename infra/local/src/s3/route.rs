@@ -15,7 +15,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use crate::access_log::{AccessLogs, Asked};
-use crate::front::{Body, Request, Response, Route};
+use crate::http::{Body, Request, Response, Route, reply};
 
 /// S3, to be called with HTTP requests.
 pub struct S3Route {
@@ -57,7 +57,11 @@ impl Route for S3Route {
     async fn call(&self, mut request: Request) -> Response {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
         let asked = Asked::of(&mut request, super::host::bucket_of(&host), self.logs.now());
-        let mut response = Route::call(&self.service, request).await;
+        let mut response = self
+            .service
+            .call(request)
+            .await
+            .unwrap_or_else(|error| reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", format!("{error:?}")));
         if let Some(Status(status)) = response.extensions().get().copied() {
             *response.status_mut() = status;
         }

@@ -8,9 +8,9 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use super::{Front, errors, location};
+use super::{Operations, errors, location};
 
-impl Front {
+impl Operations {
     pub(super) async fn get_tags(&self, req: S3Request<GetObjectTaggingInput>) -> S3Result<S3Response<GetObjectTaggingOutput>> {
         let input = req.input;
         let at = location(&input.bucket, &input.key)?;

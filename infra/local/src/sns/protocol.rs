@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use super::{Publish, SnsError, Subscription, Topics};
-use crate::front::{Caller, Response};
+use crate::http::{Caller, Response};
 use crate::query::{Form, Xml, error_reply, ok_reply};
 use crate::sqs::{AttributeValue, MessageAttribute, size};
 

@@ -13,7 +13,7 @@ use super::error::{SqsError, invalid_parameter};
 use super::receiving::Receive;
 use super::wire::{self, WireAttribute};
 use super::{Outgoing, Sent};
-use crate::front::Caller;
+use crate::http::Caller;
 
 /// A page of `ListQueues` has at most this many.
 const PAGE: usize = 1000;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::actions::act;
 use super::engine::Queues;
 use super::error::SqsError;
-use crate::front::{Caller, Response, reply};
+use crate::http::{Caller, Response, reply};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::actions::act;
 use super::engine::Queues;
-use crate::front::{Caller, Response};
+use crate::http::{Caller, Response};
 use crate::query::{Form, Xml, error_reply, ok_reply};
 
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";

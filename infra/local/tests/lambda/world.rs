@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use brigade_local::clock::Clock;
-use brigade_local::front::{Front, Request, Response, Route, Routes};
+use brigade_local::front::{Front, Routes};
+use brigade_local::http::{Request, Response, Route};
 use brigade_local::lambda::{Faults, FunctionSpec, HostEvent, HostEvents, HostSettings, Lambda, MappingSpec};
 use brigade_local::sns::Topics;
 use brigade_local::sqs::{Queues, Settings};

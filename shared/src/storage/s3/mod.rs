@@ -51,11 +51,9 @@ impl S3Store {
     /// A store on the clients that `config` describes, in its region unless a bucket is known to be elsewhere. With a
     /// `custom_endpoint` every bucket is there.
     ///
-    /// `owners` are the account ids that buckets may belong to. S3 takes one per request: exactly one is sent with every
-    /// request (`x-amz-expected-bucket-owner`, for a copy's source too); none or several are not sent.
-    pub fn new(config: aws_sdk_s3::Config, custom_endpoint: bool, owners: Vec<String>) -> Self {
-        let mut owners = owners.into_iter();
-        let owner = owners.next().filter(|_| owners.next().is_none());
+    /// `owner` is the id of the account that buckets must belong to: it is sent with every request
+    /// (`x-amz-expected-bucket-owner`, for a copy's source too). `None`: that is not checked.
+    pub fn new(config: aws_sdk_s3::Config, custom_endpoint: bool, owner: Option<String>) -> Self {
         Self { regions: Regions::new(config, custom_endpoint), there: Mutex::new(Bounded::new(MAX_THERE)), owner }
     }
 

@@ -10,6 +10,7 @@ use brigade_cleanup::{Cleanup, Config};
 
 use super::thumbnail::output;
 use crate::function::{Deployment, Reach};
+use crate::layer::Layered;
 use crate::places::{KMS_KEY, SOURCES, TOPIC_ARN, parked_url};
 use crate::sabotage::{Announcing, AsRemovals, Keeping, Reticent, Sabotage, Sabotaged, Saboteur};
 use crate::scenario::Scenario;
@@ -30,7 +31,7 @@ impl CleanupDeployed {
     /// The worker on a store that lies to it.
     fn sabotaged(&self, sabotage: Keeping, store: Arc<dyn Store>, reach: &Reach, topic: Arc<dyn Topic>) -> Box<dyn Worker> {
         let template = self.config.templates.first().expect("a template is configured").clone();
-        let store = Arc::new(Sabotaged::new(store, reach.store.inner().clone(), sabotage, template));
+        let store = Arc::new(Layered(Sabotaged::new(store, reach.store.inner().clone(), sabotage, template)));
         let worker = Cleanup::new(&self.config, Arc::clone(&store) as Arc<dyn Store>, topic);
         Box::new(Saboteur::new(Box::new(worker), store))
     }

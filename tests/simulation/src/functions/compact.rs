@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::compaction::{Compaction, Denied};
 use crate::function::{Deployment, Reach};
+use crate::layer::Layered;
 use crate::places::{LOGS, STATE, TABLES, parked_url};
 use crate::sabotage::{Compacting, Sabotage, Tampered};
 
@@ -74,7 +75,7 @@ impl Deployment for CompactDeployed {
 
     fn worker(&self, reach: Reach) -> Box<dyn Worker> {
         let config = self.config(reach.generation);
-        let store = Arc::new(Tampered::new(reach.store, self.sabotage, Arc::clone(&self.denied)));
+        let store = Arc::new(Layered(Tampered::new(reach.store, self.sabotage, Arc::clone(&self.denied))));
         let compact = Compact::new(config, store, Nonces::new(reach.nonces), Arc::new(Unheard));
         match self.sabotage {
             Some(Compacting::AcknowledgeOthers) => Box::new(Careless(compact)),

@@ -13,6 +13,7 @@ use brigade::worker::{Together, Worker};
 use brigade_dedupe::{Config, Dedupe, EVENTS, Outlet};
 
 use crate::function::{Deployment, Reach};
+use crate::layer::Layered;
 use crate::places::{SOURCES, STATE, parked_url};
 use crate::sabotage::{ByIdentity, Forwarding, Lies, Sabotage};
 use crate::stream::{Holding, LedgerStore, Port, Stream, Target};
@@ -73,7 +74,7 @@ impl Deployment for DedupeDeployed {
         let owner = Nonces::new(reach.nonces.clone()).next();
         let lies = Arc::new(Lies::new(self.sabotage, owner.clone(), &reach.name, &self.by_identity, &self.target));
         let clocks = (self.setting.skew, reach.nonces.clone());
-        let store = Arc::new(LedgerStore::new(reach.store, &self.target, &reach.name, clocks, &lies));
+        let store = Arc::new(Layered(LedgerStore::new(reach.store, &self.target, &reach.name, clocks, &lies)));
         let port = Arc::new(Port { target: Arc::clone(&self.target), gate: reach.gate, name: reach.name.clone() });
         let outlet = if self.setting.topic {
             Outlet::Topic(port, self.config.target.arn().to_owned())

@@ -10,6 +10,7 @@ use brigade::worker::Worker;
 use brigade_thumbnail::{Config, Thumbnail};
 
 use crate::function::{Deployment, Reach};
+use crate::layer::Layered;
 use crate::places::{DERIVED, KMS_KEY, SOURCES, parked_url};
 use crate::sabotage::{Keeping, Sabotage, Sabotaged, Saboteur};
 use crate::scenario::Scenario;
@@ -74,7 +75,7 @@ impl Deployment for ThumbnailDeployed {
             _ => Arc::new(OwnWrites::new(reach.store, reach.nonces)),
         };
         let Some(sabotage) = self.sabotage else { return Box::new(Thumbnail::new(config, store)) };
-        let store = Arc::new(Sabotaged::new(store, truth, sabotage, config.template.clone()));
+        let store = Arc::new(Layered(Sabotaged::new(store, truth, sabotage, config.template.clone())));
         Box::new(Saboteur::new(Box::new(Thumbnail::new(config, Arc::clone(&store) as Arc<dyn Store>)), store))
     }
 }

@@ -177,16 +177,8 @@ mod tests {
 
     fn forwarded(number: u32, token: u64) -> Forwarded {
         let event = ObjectEvent {
-            kind: EventKind::new("ObjectCreated:Put"),
-            bucket: BucketName::new("b"),
-            region: None,
-            key: ObjectKey::new("k").unwrap(),
-            other_key: None,
-            version_id: None,
-            etag: None,
-            size: None,
             sequencer: Sequencer::new(&format!("{number:018X}")),
-            time: None,
+            ..ObjectEvent::new(EventKind::new("ObjectCreated:Put"), BucketName::new("b"), ObjectKey::new("k").unwrap())
         };
         let change = Change::of(&event, "").identity.to_hex();
         Forwarded { object: "o".to_owned(), deduplication_id: Some(change.clone()), change, event, token }

@@ -6,9 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use brigade::event::{BucketName, ObjectKey};
 use brigade::storage::{
-    Condition, Copy, Delete, Deleted, EmbeddedStore, ErrorKind, FaultyStore, Get, GetObject, Head, List, ListUploads,
-    ListVersions, Listing, Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry,
-    VersionListing,
+    Condition, Delete, EmbeddedStore, ErrorKind, FaultyStore, Get, GetObject, List, Listing, Location, ObjectMeta, Put,
+    PutOptions, Result, Store, StoreError,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -16,6 +15,7 @@ use serde_json::Value;
 
 use super::Compacting;
 use crate::compaction::Denied;
+use crate::layer::Layer;
 use crate::places::{LOGS, STATE, TABLES};
 
 /// compact's store: a policy denies some log objects for a while; and where a guard is removed, it lies about what the guard
@@ -100,10 +100,11 @@ fn is_ledger(at: &Location) -> bool {
 }
 
 #[async_trait]
-impl Store for Tampered {
-    async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
-        self.inner.head(at, options).await
+impl Layer for Tampered {
+    fn below(&self) -> &dyn Store {
+        &self.inner
     }
+
     async fn get(&self, at: &Location, options: Get) -> Result<GetObject> {
         if is_ledger(at) {
             if self.is(Compacting::NoClaim) {
@@ -138,6 +139,7 @@ impl Store for Tampered {
         }
         Ok(got)
     }
+
     async fn put(&self, at: &Location, body: Bytes, options: PutOptions) -> Result<Put> {
         let unconditional = PutOptions { condition: Condition::None, ..options.clone() };
         let part = at.bucket.as_str() == TABLES;
@@ -161,47 +163,11 @@ impl Store for Tampered {
             _ => self.inner.put(at, body, options).await,
         }
     }
-    async fn copy(&self, to: &Location, copy: Copy) -> Result<Put> {
-        self.inner.copy(to, copy).await
-    }
-    async fn delete(&self, at: &Location, options: Delete) -> Result<Deleted> {
-        self.inner.delete(at, options).await
-    }
-    async fn delete_many(&self, bucket: &BucketName, entries: Vec<(ObjectKey, Delete)>) -> Result<Vec<Result<Deleted>>> {
-        self.inner.delete_many(bucket, entries).await
-    }
+
     async fn list(&self, bucket: &BucketName, options: List) -> Result<Listing> {
         if self.is(Compacting::ForgetWithoutLooking) && bucket.as_str() == LOGS {
             return Ok(Listing::default());
         }
         self.inner.list(bucket, options).boxed().await
-    }
-    async fn list_versions(&self, bucket: &BucketName, options: ListVersions) -> Result<VersionListing> {
-        self.inner.list_versions(bucket, options).await
-    }
-    async fn get_tags(&self, at: &Location, version_id: Option<&str>) -> Result<Tags> {
-        self.inner.get_tags(at, version_id).await
-    }
-    async fn put_tags(&self, at: &Location, version_id: Option<&str>, tags: Tags) -> Result<()> {
-        self.inner.put_tags(at, version_id, tags).await
-    }
-    async fn create_upload(&self, at: &Location, options: PutOptions) -> Result<String> {
-        self.inner.create_upload(at, options).await
-    }
-    async fn upload_part(&self, at: &Location, upload_id: &str, number: u16, body: Bytes) -> Result<String> {
-        self.inner.upload_part(at, upload_id, number, body).await
-    }
-    async fn complete_upload(&self, at: &Location, upload_id: &str, parts: Vec<PartEntry>, options: PutOptions) -> Result<Put> {
-        self.inner.complete_upload(at, upload_id, parts, options).await
-    }
-    async fn abort_upload(&self, at: &Location, upload_id: &str) -> Result<()> {
-        self.inner.abort_upload(at, upload_id).await
-    }
-    async fn list_uploads(
-        &self,
-        bucket: &BucketName,
-        options: ListUploads,
-    ) -> Result<(Vec<UploadEntry>, Option<(String, String)>)> {
-        self.inner.list_uploads(bucket, options).await
     }
 }

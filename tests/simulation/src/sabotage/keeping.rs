@@ -9,8 +9,8 @@ use brigade::config::Span;
 use brigade::derived::{CONFIG, SIDECAR, SOURCE, Sidecar, Template, VERSION};
 use brigade::event::{BucketName, EventKind, ObjectEvent, ObjectKey};
 use brigade::storage::{
-    Condition, Copy, Delete, Deleted, EmbeddedStore, ErrorKind, Get, GetObject, Head, List, ListUploads, ListVersions, Listing,
-    Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry, VersionListing,
+    Condition, Copy, Delete, Deleted, EmbeddedStore, ErrorKind, Get, GetObject, Head, List, Listing, Location, ObjectMeta, Put,
+    PutOptions, Result, Store, StoreError,
 };
 use brigade::verdict::{Outcome, Reason, Verdict};
 use brigade::worker::Worker;
@@ -18,6 +18,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
 use super::Keeping;
+use crate::layer::{Layer, Layered};
 
 /// What the last look at the source showed.
 #[derive(Clone, Default)]
@@ -153,11 +154,11 @@ fn is_of_first_configuration(key: &str) -> bool {
 /// The real worker on the lying store.
 pub(crate) struct Saboteur {
     worker: Box<dyn Worker>,
-    store: Arc<Sabotaged>,
+    store: Arc<Layered<Sabotaged>>,
 }
 
 impl Saboteur {
-    pub(crate) fn new(worker: Box<dyn Worker>, store: Arc<Sabotaged>) -> Self {
+    pub(crate) fn new(worker: Box<dyn Worker>, store: Arc<Layered<Sabotaged>>) -> Self {
         Self { worker, store }
     }
 }
@@ -178,14 +179,18 @@ impl Worker for Saboteur {
 
     async fn handle(&self, event: &ObjectEvent, deadline: Deadline) -> Outcome {
         let source = Some(Location::new(event.bucket.clone(), event.key.clone()));
-        *self.store.lock() = Memory { source, ..Memory::default() };
+        *self.store.0.lock() = Memory { source, ..Memory::default() };
         let outcome = self.worker.handle(event, deadline).await;
-        if self.store.lock().refused { Outcome { verdict: Verdict::Done, ..outcome } } else { outcome }
+        if self.store.0.lock().refused { Outcome { verdict: Verdict::Done, ..outcome } } else { outcome }
     }
 }
 
 #[async_trait]
-impl Store for Sabotaged {
+impl Layer for Sabotaged {
+    fn below(&self) -> &dyn Store {
+        self.inner.as_ref()
+    }
+
     async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
         if self.is_derived(at) {
             return match self.as_listed(at) {
@@ -274,41 +279,5 @@ impl Store for Sabotaged {
             listing.objects.retain(|object| is_of_first_configuration(object.key.as_str()));
         }
         Ok(listing)
-    }
-
-    async fn list_versions(&self, bucket: &BucketName, options: ListVersions) -> Result<VersionListing> {
-        self.inner.list_versions(bucket, options).await
-    }
-
-    async fn get_tags(&self, at: &Location, version_id: Option<&str>) -> Result<Tags> {
-        self.inner.get_tags(at, version_id).await
-    }
-
-    async fn put_tags(&self, at: &Location, version_id: Option<&str>, tags: Tags) -> Result<()> {
-        self.inner.put_tags(at, version_id, tags).await
-    }
-
-    async fn create_upload(&self, at: &Location, options: PutOptions) -> Result<String> {
-        self.inner.create_upload(at, options).await
-    }
-
-    async fn upload_part(&self, at: &Location, upload_id: &str, number: u16, body: Bytes) -> Result<String> {
-        self.inner.upload_part(at, upload_id, number, body).await
-    }
-
-    async fn complete_upload(&self, at: &Location, upload_id: &str, parts: Vec<PartEntry>, options: PutOptions) -> Result<Put> {
-        self.inner.complete_upload(at, upload_id, parts, options).await
-    }
-
-    async fn abort_upload(&self, at: &Location, upload_id: &str) -> Result<()> {
-        self.inner.abort_upload(at, upload_id).await
-    }
-
-    async fn list_uploads(
-        &self,
-        bucket: &BucketName,
-        options: ListUploads,
-    ) -> Result<(Vec<UploadEntry>, Option<(String, String)>)> {
-        self.inner.list_uploads(bucket, options).await
     }
 }

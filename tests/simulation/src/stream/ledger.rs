@@ -4,16 +4,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use brigade::event::{BucketName, ObjectKey};
+use brigade::event::BucketName;
 use brigade::storage::{
-    Copy, Delete, Deleted, EmbeddedStore, ErrorKind, FaultyStore, Get, GetObject, Head, List, ListUploads, ListVersions,
-    Listing, Location, ObjectMeta, PartEntry, Put, PutOptions, Result, Store, StoreError, Tags, UploadEntry, VersionListing,
+    EmbeddedStore, ErrorKind, FaultyStore, Get, GetObject, Head, List, Listing, Location, ObjectMeta, Put, PutOptions, Result,
+    Store, StoreError,
 };
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use time::{Duration, OffsetDateTime};
 
 use super::target::Target;
+use crate::layer::Layer;
 use crate::places::STATE;
 use crate::sabotage::Lies;
 
@@ -66,7 +67,11 @@ fn is_head(at: &Location) -> bool {
 }
 
 #[async_trait]
-impl Store for LedgerStore {
+impl Layer for LedgerStore {
+    fn below(&self) -> &dyn Store {
+        &self.inner
+    }
+
     async fn head(&self, at: &Location, options: Head) -> Result<ObjectMeta> {
         let meta = self.noted(self.inner.head(at, options).await)?;
         Ok(ObjectMeta { date: self.told(meta.date), ..meta })
@@ -98,53 +103,5 @@ impl Store for LedgerStore {
             page.objects.clear();
         }
         Ok(page)
-    }
-
-    async fn copy(&self, to: &Location, copy: Copy) -> Result<Put> {
-        self.inner.copy(to, copy).await
-    }
-
-    async fn delete(&self, at: &Location, options: Delete) -> Result<Deleted> {
-        self.inner.delete(at, options).await
-    }
-
-    async fn delete_many(&self, bucket: &BucketName, entries: Vec<(ObjectKey, Delete)>) -> Result<Vec<Result<Deleted>>> {
-        self.inner.delete_many(bucket, entries).await
-    }
-
-    async fn list_versions(&self, bucket: &BucketName, options: ListVersions) -> Result<VersionListing> {
-        self.inner.list_versions(bucket, options).await
-    }
-
-    async fn get_tags(&self, at: &Location, version_id: Option<&str>) -> Result<Tags> {
-        self.inner.get_tags(at, version_id).await
-    }
-
-    async fn put_tags(&self, at: &Location, version_id: Option<&str>, tags: Tags) -> Result<()> {
-        self.inner.put_tags(at, version_id, tags).await
-    }
-
-    async fn create_upload(&self, at: &Location, options: PutOptions) -> Result<String> {
-        self.inner.create_upload(at, options).await
-    }
-
-    async fn upload_part(&self, at: &Location, upload_id: &str, number: u16, body: Bytes) -> Result<String> {
-        self.inner.upload_part(at, upload_id, number, body).await
-    }
-
-    async fn complete_upload(&self, at: &Location, upload_id: &str, parts: Vec<PartEntry>, options: PutOptions) -> Result<Put> {
-        self.inner.complete_upload(at, upload_id, parts, options).await
-    }
-
-    async fn abort_upload(&self, at: &Location, upload_id: &str) -> Result<()> {
-        self.inner.abort_upload(at, upload_id).await
-    }
-
-    async fn list_uploads(
-        &self,
-        bucket: &BucketName,
-        options: ListUploads,
-    ) -> Result<(Vec<UploadEntry>, Option<(String, String)>)> {
-        self.inner.list_uploads(bucket, options).await
     }
 }
