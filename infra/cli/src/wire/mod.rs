@@ -88,7 +88,7 @@ fn parse_bucket(text: &str) -> Result<String, String> {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let clients = Clients::checked_from_env().await.map_err(|missing| Failure::Environment(missing.to_string()))?;
-    let topic = named_topic(arguments, clients.region())?;
+    let topic = named_topic(arguments)?;
     let account = topic.as_ref().map(|arn| arn.account.clone());
     let cloud = Aws::new(clients);
     let wish = wish(&cloud, arguments, topic).await?;
@@ -184,18 +184,12 @@ fn document(wish: &Wish, plan: &Plan, outcome: &Outcome) -> Value {
 }
 
 /// The ARN of `--topic`, where it is one.
-fn named_topic(arguments: &Arguments, region: Option<&str>) -> Result<Option<Arn>, Failure> {
+fn named_topic(arguments: &Arguments) -> Result<Option<Arn>, Failure> {
     let Some(arn) = arguments.topic.as_deref().and_then(Arn::parse) else { return Ok(None) };
     if arn.service != "sns" || arn.name.contains(':') {
         return Err(Failure::Usage(format!("--topic: {arn} is no topic")));
     }
-    match region.filter(|region| *region != arn.region) {
-        Some(region) => Err(Failure::Usage(format!(
-            "--topic: {arn} is in {}, and S3 takes topics of the bucket's region alone, which is {region} here (AWS_REGION)",
-            arn.region
-        ))),
-        None => Ok(Some(arn)),
-    }
+    Ok(Some(arn))
 }
 
 /// Finds what the wish is made of: account and region by the functions' queues, the topic by what the bucket has already.
