@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::apply::{Become, Manner, Place, Why, merge_notification};
 use crate::notification::{Notification, Unwritable};
 use crate::plan::Refusal;
-use crate::ports::{Check, Kind, Notifications};
+use crate::ports::{Check, CloudError, Kind, Notifications};
 
 pub use answer::{Answer, MAX_REASON};
 pub use request::{Properties, Request, RequestKind};
@@ -97,7 +97,11 @@ impl<N: Notifications, D: Delivery> Resource<N, D> {
             };
         }
         let place = Place { bucket: &properties.bucket, account, owner: &owner };
-        let is_untouched = self.is_untouched(request, place).await;
+        let is_untouched = match self.is_untouched(request, place).await {
+            Ok(is_untouched) => is_untouched,
+            // Nothing is touched yet, and what can't be told now could not be taken back.
+            Err(error) => return Answer::failed(&error.to_string()),
+        };
         let wanted = properties.announcement();
         match self.merge(place, Become::Exactly(&wanted)).await {
             Ok(now) => Answer::done(json!({"Bucket": properties.bucket, "Topic": properties.topic.to_string()}))
@@ -113,13 +117,13 @@ impl<N: Notifications, D: Delivery> Resource<N, D> {
 
     /// The resource moves to this bucket and has no rules in it yet. A move that fails takes them out again: CloudFormation
     /// goes on with the old bucket, and never deletes the new one.
-    async fn is_untouched(&self, request: &Request, place: Place<'_>) -> bool {
+    async fn is_untouched(&self, request: &Request, place: Place<'_>) -> Result<bool, CloudError> {
         let moves = request.kind == RequestKind::Update && request.known_bucket().is_some_and(|known| known != place.bucket);
         if !moves {
-            return false;
+            return Ok(false);
         }
-        let now = self.notifications.notification(place.bucket, place.account).await;
-        now.is_ok_and(|now| now.own(place.owner).next().is_none())
+        let now = self.notifications.notification(place.bucket, place.account).await?;
+        Ok(now.own(place.owner).next().is_none())
     }
 
     /// Merges, and looks again after a pause.

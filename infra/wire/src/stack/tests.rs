@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::notification::Notification;
-use crate::ports::CloudError;
+
+mod life;
 
 const STACK: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/photos/51af3dc0-da77-11e4-872e-1234567db123";
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:photo-events";
@@ -173,6 +174,11 @@ async fn a_change_that_fails_leaves_the_resource_what_it_was() {
     world.bucket.fails(&[None, None, None, Some(Kind::Denied)]);
     let (answer, _) = world.ask(&request("Update", &moved)).await;
     assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("FAILED"), &json!("brigade-wire.photos")));
+    assert!(world.bucket.rules().is_empty());
+    // Where it can't be told whether they were there before, nothing is written.
+    let world = World::new();
+    world.bucket.fails(&[Some(Kind::Unavailable), None, None, Some(Kind::Denied)]);
+    assert_eq!(world.ask(&request("Update", &moved)).await.0["Status"], "FAILED");
     assert!(world.bucket.rules().is_empty());
     // The way back of a whole stack comes to where its rules were all the time: they stay.
     let world = World::new();
