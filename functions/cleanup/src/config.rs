@@ -220,7 +220,7 @@ mod tests {
         ];
         insta::assert_snapshot!(read(&pairs).unwrap_err(), @r#"
         the configuration has 6 mistakes:
-          BRIGADE_SIZES: is not a variable of this function; did you mean BRIGADE_MODE?
+          BRIGADE_SIZES: is not a variable of this function
           BRIGADE_OUTPUT: names the place of s3://d/t/{bucket}/{key}/{size}.png twice; one template stands for all sizes and formats of it
           BRIGADE_ON_DELETE: expected delete or tag, not "remove"
           BRIGADE_NONCURRENT: expected keep or delete, not "yes"

@@ -33,31 +33,37 @@ impl Default for Columns {
 
 impl Columns {
     /// Parses `all`, or a comma list of `-name` (dropped) and `#name` (hashed); what is not named is kept.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut columns = Self::default();
         if text == "all" {
             return Ok(columns);
         }
-        for part in text.split(',').map(str::trim) {
-            let (treatment, name) = match (part.strip_prefix('-'), part.strip_prefix('#')) {
-                (Some(name), _) => (Treatment::Drop, name),
-                (None, Some(name)) => (Treatment::Hash, name),
-                (None, None) => {
-                    return Err(format!("expected all, or a comma list of -column and #column, not {part:?}"));
-                }
-            };
-            let found = FIELDS.iter().zip(&mut columns.0).find(|(field, _)| field.name == name);
-            let (field, slot) = found.ok_or_else(|| format!("there is no column {name:?}"))?;
-            match (field.kind, treatment) {
-                (Kind::Time, _) => return Err(format!("{name} stays: the table is partitioned and sorted by it")),
-                (Kind::Status | Kind::Number(_), Treatment::Hash) => {
-                    return Err(format!("{name} is a number; drop it (-{name}), or keep it"));
-                }
-                _ if *slot != Treatment::Keep => return Err(format!("{name} is named twice")),
-                _ => *slot = treatment,
+        let parts = text.split(',').map(str::trim);
+        let problems: Vec<String> = parts.filter_map(|part| columns.treat(part).err()).collect();
+        if problems.is_empty() { Ok(columns) } else { Err(problems.join("; ")) }
+    }
+
+    /// Takes one part of the list in.
+    fn treat(&mut self, part: &str) -> Result<(), String> {
+        let (treatment, name) = match (part.strip_prefix('-'), part.strip_prefix('#')) {
+            (Some(name), _) => (Treatment::Drop, name),
+            (None, Some(name)) => (Treatment::Hash, name),
+            (None, None) => return Err(format!("expected all, or a comma list of -column and #column, not {part:?}")),
+        };
+        let found = FIELDS.iter().zip(&mut self.0).find(|(field, _)| field.name == name);
+        let (field, slot) = found.ok_or_else(|| format!("there is no column {name:?}"))?;
+        match (field.kind, treatment) {
+            (Kind::Time, _) => return Err(format!("{name} stays: the table is partitioned and sorted by it")),
+            (Kind::Status | Kind::Number(_), Treatment::Hash) => {
+                return Err(format!("{name} is a number; drop it (-{name}), or keep it"));
             }
+            _ if *slot != Treatment::Keep => return Err(format!("{name} is named twice")),
+            _ => *slot = treatment,
         }
-        Ok(columns)
+        Ok(())
     }
 
     /// The fields that are stored, in the order of the line.
@@ -134,6 +140,10 @@ mod tests {
             ("-requestdatetime", "requestdatetime stays: the table is partitioned and sorted by it"),
             ("#bytessent", "bytessent is a number; drop it (-bytessent), or keep it"),
             ("-key,#key", "key is named twice"),
+            (
+                "-host,-key,#bytessent,-key",
+                "there is no column \"host\"; bytessent is a number; drop it (-bytessent), or keep it; key is named twice",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(Columns::parse(text).unwrap_err(), expected, "{text}");

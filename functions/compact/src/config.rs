@@ -5,7 +5,7 @@ use brigade::config::{Common, Environment, Fallback, Mistakes, Place, Reader, Va
 
 use crate::columns::Columns;
 use crate::partition::Interval;
-use crate::places::Places;
+use crate::places::{Places, Written};
 use crate::protocol::claim::Limits;
 use crate::protocol::way::Way;
 use crate::room;
@@ -55,6 +55,9 @@ pub const COLUMNS: Variable = Variable {
 /// The function's own variables; [`brigade::config::COMMON`] ones come beside them.
 pub const VARIABLES: &[Variable] = &[OUTPUT, FLUSH, PARTITION, FILE_SIZE, RAW, COLUMNS];
 
+/// One of the common variables.
+const STATE: &str = "BRIGADE_STATE";
+
 /// Log objects of one batch: what a message batch of 6 MB can name.
 const LOGS: usize = 10_000;
 /// Bundles of one batch.
@@ -89,18 +92,18 @@ impl Config {
     }
 
     fn read_from(reader: &mut Reader<'_>, common: Option<Common>) -> Option<Self> {
-        let output = reader.value(&OUTPUT, Place::parse);
+        let output = reader.value(&OUTPUT, Place::parse_plain);
         let flush = reader.choice(&FLUSH, &[("arrival", Flush::Arrival), ("hour", Flush::Hour), ("day", Flush::Day)]);
         let interval = reader.value(&PARTITION, Interval::parse);
         let memory = common.as_ref().map_or(u64::MAX, |common| common.memory);
         let file_size = reader.value(&FILE_SIZE, |text| parse_file_size(text, memory));
         let after = reader.choice(&RAW, &[("keep", After::Keep), ("tag", After::Tag), ("delete", After::Delete)]);
         let columns = reader.value(&COLUMNS, Columns::parse);
-        reader.need("BRIGADE_STATE", "this function keeps its ledger there, such as s3://STATE/brigade/");
+        reader.need(STATE, "this function keeps its ledger there, such as s3://STATE/brigade/");
         let common = common?;
         let places = Places::new(&output?, common.state.as_ref()?);
-        if let Some(problem) = places.refusal(&common.input) {
-            reader.mistake(OUTPUT.name, problem);
+        for (written, problem) in places.refusals(&common.input) {
+            reader.mistake(if written == Written::State { STATE } else { OUTPUT.name }, problem);
         }
         Some(Self {
             common,
@@ -182,10 +185,21 @@ mod tests {
 
     #[test]
     fn a_function_that_would_trigger_itself_does_not_start() {
-        for (name, place) in [("BRIGADE_OUTPUT", "s3://logs/table/"), ("BRIGADE_STATE", "s3://logs/state/")] {
-            let mistakes = read(&[(name, place)]).unwrap_err().to_string();
-            assert!(mistakes.contains("would trigger itself"), "{mistakes}");
+        let output = ("BRIGADE_OUTPUT", "s3://logs/table/");
+        let state = ("BRIGADE_STATE", "s3://logs/state/");
+        for pairs in [&[output][..], &[state], &[output, state]] {
+            let Mistakes(mistakes) = read(pairs).unwrap_err();
+            assert!(mistakes.iter().all(|mistake| mistake.problem.contains("would trigger itself")), "{mistakes:?}");
+            let blamed: Vec<&str> = mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
+            assert_eq!(blamed, pairs.iter().map(|(name, _)| *name).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_missing_state_is_reported_beside_what_else_is_missing() {
+        let Mistakes(mistakes) = Config::read(&Environment::default()).unwrap_err();
+        let missing: Vec<&str> = mistakes.iter().map(|mistake| mistake.name.as_str()).collect();
+        assert_eq!(missing, ["BRIGADE_INPUT", "BRIGADE_OUTPUT", "BRIGADE_STATE"]);
     }
 
     #[test]

@@ -9,6 +9,15 @@ use sha2::{Digest, Sha256};
 /// Below `BRIGADE_STATE`.
 const STATE: &str = "compact/v1/";
 
+/// Which of its places a function was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The table's, and by it that of its rejects.
+    Tables,
+    /// The state's.
+    State,
+}
+
 /// The table, its rejects and the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
@@ -33,20 +42,23 @@ impl Places {
         &self.table
     }
 
-    /// Why these places can't be: one of them could trigger the function, or lies in the table.
-    pub fn refusal(&self, input: &[Span]) -> Option<String> {
+    /// Why these places can't be, and which of them: it could trigger the function, or the state lies in a table.
+    pub fn refusals(&self, input: &[Span]) -> Vec<(Written, String)> {
         if self.table.prefix == "/" {
-            return Some("names a bucket alone; a table needs a prefix, beside which its rejects lie".to_owned());
+            let problem = "names a bucket alone; a table needs a prefix, beside which its rejects lie";
+            return vec![(Written::Tables, problem.to_owned())];
         }
-        let written = [(&self.table, ".parquet"), (&self.rejects, ".parquet"), (&self.state, "")];
-        if let Some(problem) = written.iter().find_map(|(place, tail)| place.refusal(input, tail)) {
-            return Some(problem);
-        }
-        let meet = |one: &Place, other: &Place| {
-            one.bucket == other.bucket && (one.prefix.starts_with(&other.prefix) || other.prefix.starts_with(&one.prefix))
+        let tables = [&self.table, &self.rejects];
+        let loops = tables.iter().find_map(|table| table.refusal(input, ".parquet"));
+        let meet = |table: &Place| {
+            let (one, other) = (&table.prefix, &self.state.prefix);
+            table.bucket == self.state.bucket && (one.starts_with(other) || other.starts_with(one))
         };
-        meet(&self.table, &self.state)
-            .then(|| format!("{} and {} overlap: nothing but parts lies in a table", self.table, self.state))
+        let met = || tables.into_iter().find(|table| meet(table));
+        let within = || met().map(|table| format!("{} and {table} overlap: nothing but parts lies in a table", self.state));
+        let of_state = self.state.refusal(input, "").or_else(within);
+        let named = [loops.map(|problem| (Written::Tables, problem)), of_state.map(|problem| (Written::State, problem))];
+        named.into_iter().flatten().collect()
     }
 
     /// The ledger document of a shard. Spread by a digest: what is listed from anywhere is a fair sample of all.
@@ -139,19 +151,25 @@ mod tests {
 
     #[test]
     fn places_that_could_trigger_the_function_are_refused() {
+        use Written::{State, Tables};
         for (output, state, input, expected) in [
-            ("s3://tables/t/", "s3://state/", "s3://logs/*", None),
-            ("s3://logs/t/", "s3://state/", "s3://logs/*", Some("s3://logs/t/ could match")),
-            ("s3://logs/t/", "s3://state/", "s3://logs/raw/*", None),
-            ("s3://logs/raw", "s3://state/", "s3://logs/raw_rejects/*", Some("s3://logs/raw_rejects/ could match")),
-            ("s3://tables/t/", "s3://logs/state/", "s3://logs/*", Some("s3://logs/state/compact/v1/ could match")),
-            ("s3://tables/t", "s3://tables/t/state", "s3://logs/*", Some("overlap")),
-            ("s3://tables/", "s3://state/", "s3://logs/*", Some("names a bucket alone")),
-            ("s3://tables/a/", "s3://tables/b/", "s3://logs/*", None),
+            ("s3://tables/t/", "s3://state/", "s3://logs/*", vec![]),
+            ("s3://logs/t/", "s3://state/", "s3://logs/*", vec![(Tables, "s3://logs/t/ could match")]),
+            ("s3://logs/t/", "s3://state/", "s3://logs/raw/*", vec![]),
+            ("s3://logs/raw", "s3://state/", "s3://logs/raw_rejects/*", vec![(Tables, "s3://logs/raw_rejects/ could match")]),
+            ("s3://tables/t/", "s3://logs/state/", "s3://logs/*", vec![(State, "s3://logs/state/compact/v1/ could match")]),
+            ("s3://logs/t", "s3://logs/s", "s3://logs/*", vec![(Tables, "could match"), (State, "could match")]),
+            ("s3://tables/t", "s3://tables/t/state", "s3://logs/*", vec![(State, "s3://tables/t/ overlap")]),
+            ("s3://tables/t", "s3://tables/t_rejects", "s3://logs/*", vec![(State, "s3://tables/t_rejects/ overlap")]),
+            ("s3://tables/", "s3://state/", "s3://logs/*", vec![(Tables, "names a bucket alone")]),
+            ("s3://tables/a/", "s3://tables/b/", "s3://logs/*", vec![]),
         ] {
-            let refusal = places(output, state).refusal(&parse_spans(input).unwrap());
-            assert_eq!(refusal.is_some(), expected.is_some(), "{output} {state} {input}: {refusal:?}");
-            assert!(expected.is_none_or(|text| refusal.as_ref().is_some_and(|found| found.contains(text))), "{refusal:?}");
+            let refusals = places(output, state).refusals(&parse_spans(input).unwrap());
+            let fits = |((blamed, problem), (place, text)): (&(Written, String), &(Written, &str))| {
+                blamed == place && problem.contains(text)
+            };
+            let all = refusals.len() == expected.len() && refusals.iter().zip(&expected).all(fits);
+            assert!(all, "{output} {state} {input}: {refusals:?}");
         }
     }
 }

@@ -142,6 +142,9 @@ mod tests {
             let refused = read(&[(name, value)]).unwrap_err();
             assert!(refused.contains(expected), "{name}={value}: {refused}");
         }
+        let Mistakes(nothing) = Config::read(&Environment::default()).unwrap_err();
+        let missing: Vec<&str> = nothing.iter().map(|mistake| mistake.name.as_str()).collect();
+        assert_eq!(missing, ["BRIGADE_INPUT", "BRIGADE_TARGET", "BRIGADE_STATE"], "all at once");
         let both = read(&[("BRIGADE_STATE", "s3://photos/uploads/state"), ("BRIGADE_TARGET", "queue")]).unwrap_err();
         assert!(both.contains("BRIGADE_STATE: ") && both.contains("BRIGADE_TARGET: "), "all at once: {both}");
         let elsewhere = read(&[("BRIGADE_STATE", "s3://photos/other/")]);

@@ -182,20 +182,25 @@ pub fn parse_enlarge(text: &str) -> Result<Enlarge, String> {
 /// Parses `bytes=100MB,pixels=100M,frames=1000,memory=auto`; what is left out keeps its default. `auto` in bytes.
 pub fn parse_limits(text: &str, auto: u64) -> Result<Limits, String> {
     let mut limits = Limits { bytes: 100_000_000, pixels: 100_000_000, frames: 1000, memory: auto };
-    for part in text.split(',') {
-        let (name, value) = part.trim().split_once('=').ok_or_else(|| format!("expected name=value, not {part:?}"))?;
-        match (name, value) {
-            ("bytes", value) => limits.bytes = parse_bytes(value)?,
-            ("pixels", value) => limits.pixels = parse_count(value)?,
-            ("frames", value) => {
-                limits.frames = u32::try_from(parse_count(value)?).map_err(|_| format!("{value} frames are too many"))?
-            }
-            ("memory", "auto") => limits.memory = auto,
-            ("memory", value) => limits.memory = parse_bytes(value)?,
-            _ => return Err(format!("expected bytes, pixels, frames or memory, not {name:?}")),
+    let problems: Vec<String> = text.split(',').filter_map(|part| limit(&mut limits, part.trim(), auto).err()).collect();
+    if problems.is_empty() { Ok(limits) } else { Err(problems.join("; ")) }
+}
+
+fn limit(limits: &mut Limits, part: &str, auto: u64) -> Result<(), String> {
+    let (name, value) = part.split_once('=').ok_or_else(|| format!("expected name=value, not {part:?}"))?;
+    let of = |problem: String| format!("{name}: {problem}");
+    match (name, value) {
+        ("bytes", _) => limits.bytes = parse_bytes(value).map_err(of)?,
+        ("pixels", _) => limits.pixels = parse_count(value).map_err(of)?,
+        ("frames", _) => {
+            let frames = parse_count(value).map_err(of)?;
+            limits.frames = u32::try_from(frames).map_err(|_| format!("{value} frames are too many"))?;
         }
+        ("memory", "auto") => limits.memory = auto,
+        ("memory", _) => limits.memory = parse_bytes(value).map_err(of)?,
+        _ => return Err(format!("expected bytes, pixels, frames or memory, not {name:?}")),
     }
-    Ok(limits)
+    Ok(())
 }
 
 fn parse_header(text: &str) -> Result<String, String> {
@@ -244,7 +249,7 @@ mod tests {
             ("BRIGADE_FORMAT", "avif"),
             ("BRIGADE_QUALITY", "0"),
             ("BRIGADE_ENLARGE", "yes"),
-            ("BRIGADE_LIMITS", "bytes=100"),
+            ("BRIGADE_LIMITS", "bytes=100,px=5"),
             ("BRIGADE_SIZE", "3"),
         ];
         insta::assert_snapshot!(read(&pairs).unwrap_err(), @r#"
@@ -257,7 +262,7 @@ mod tests {
           BRIGADE_FORMAT: expected auto, jpeg, png or webp, not "avif"
           BRIGADE_QUALITY: expected 1 to 100, not "0"
           BRIGADE_ENLARGE: expected never or always, not "yes"
-          BRIGADE_LIMITS: expected a whole number with a unit, such as 100MB or 64KiB, not "100"
+          BRIGADE_LIMITS: bytes: expected a whole number with a unit, such as 100MB or 64KiB, not "100"; expected bytes, pixels, frames or memory, not "px"
         "#);
     }
 

@@ -45,7 +45,13 @@ pub(crate) async fn invoke(endpoint: &str, function: &str, payload: Bytes) -> Re
     let (status, headers, body) = tokio::time::timeout(WITHIN, send(&address, request))
         .await
         .map_err(|_| Failure::Environment(format!("{endpoint}: no reply within {WITHIN:?}")))?
-        .map_err(|error| Failure::environment(endpoint, error))?;
+        .map_err(|error| Failure::Environment(format!("{endpoint}: {error}; a `brigade up` has to run there")))?;
+    if status == StatusCode::NOT_FOUND {
+        return Err(Failure::Environment(format!(
+            "{endpoint}: {function} does not run there, or it is no `brigade up`: {status}: {}",
+            String::from_utf8_lossy(&body)
+        )));
+    }
     if status != StatusCode::OK {
         return Err(Failure::Environment(format!("{endpoint}: {status}: {}", String::from_utf8_lossy(&body))));
     }

@@ -24,8 +24,6 @@ pub(crate) struct Function {
     pub(crate) batch_size: usize,
     /// The longest that an invocation may take on this machine.
     pub(crate) timeout: Duration,
-    /// A command of the AWS CLI that shows what it has done on this machine, where there is one.
-    pub(crate) shown_by: Option<&'static str>,
 }
 
 /// Variables that are not set, whose value is computed from others.
@@ -45,7 +43,6 @@ pub(crate) const THUMBNAIL: Function = Function {
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
     batch_size: 10,
     timeout: MINUTE,
-    shown_by: Some("s3 ls --recursive s3://derived/"),
 };
 
 pub(crate) const CLEANUP: Function = Function {
@@ -57,7 +54,6 @@ pub(crate) const CLEANUP: Function = Function {
     local: &[("BRIGADE_INPUT", "s3://photos/*"), ("BRIGADE_OUTPUT", "s3://derived/thumbnails/{bucket}/{key}/{size}.{ext}")],
     batch_size: 10,
     timeout: MINUTE,
-    shown_by: None,
 };
 
 pub(crate) const COMPACT: Function = Function {
@@ -73,7 +69,6 @@ pub(crate) const COMPACT: Function = Function {
     ],
     batch_size: 1_000,
     timeout: MINUTE,
-    shown_by: Some("s3 ls --recursive s3://tables/"),
 };
 
 pub(crate) const DEDUPE: Function = Function {
@@ -89,9 +84,6 @@ pub(crate) const DEDUPE: Function = Function {
     ],
     batch_size: 1_000,
     timeout: brigade_dedupe::LONGEST_TIMEOUT,
-    shown_by: Some(
-        "sqs receive-message --queue-url $AWS_ENDPOINT_URL/000000000000/photos-once.fifo --endpoint-url $AWS_ENDPOINT_URL",
-    ),
 };
 
 impl Function {

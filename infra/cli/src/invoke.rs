@@ -25,9 +25,9 @@ const UNUSED: &str = "brigade-invoke-unused";
 
 /// Invoke a function with an event, and show its verdicts and its reply.
 ///
-/// Without --endpoint-url, a cloud is started for this one invocation, with the buckets that the event names. The reply
-/// is printed as the function gave it. The exit code is 0 if the function succeeded without failures, 1 if it answered
-/// with an error or named failures.
+/// Without --endpoint-url, a cloud is started for this one invocation, with the buckets that the event names and the queue
+/// that dedupe forwards to. The reply is printed as the function gave it. The exit code is 0 if the function succeeded without
+/// failures, 1 if it answered with an error or named failures.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade invoke thumbnail events/sqs-sns-put.json --with cat.jpg\n  \
     brigade invoke thumbnail events/s3-put.json --endpoint-url http://127.0.0.1:4566")]
@@ -158,10 +158,12 @@ fn show(reply: &Reply, as_json: bool) -> Result<(), Failure> {
     }
     match payload {
         _ if reply.failed => Err(Failure::Findings("the function failed".to_owned())),
-        Some(payload) if failures(&payload) > 0 => {
-            Err(Failure::Findings(format!("the function reported {} failures", failures(&payload))))
-        }
-        _ => Ok(()),
+        Some(payload) => match failures(&payload) {
+            0 => Ok(()),
+            1 => Err(Failure::Findings("the function reported a failure".to_owned())),
+            several => Err(Failure::Findings(format!("the function reported {several} failures"))),
+        },
+        None => Ok(()),
     }
 }
 

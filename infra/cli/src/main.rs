@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod failure;
 mod functions;
+mod hints;
 mod invoke;
 mod live;
 mod logs;

@@ -20,7 +20,7 @@ const MEMORY_MB: u32 = 1024;
 const READY: Duration = Duration::from_secs(60);
 
 /// Where buckets log to on this machine.
-const LOGS: &str = "logs";
+pub(crate) const LOGS: &str = "logs";
 /// How long a batch is gathered: Lambda wants a second where it has more than ten messages.
 const WINDOW: Duration = Duration::from_secs(1);
 /// Its value is known when the path is laid.
@@ -52,7 +52,32 @@ pub(crate) fn environment(function: &Function, variables: &Variables) -> Result<
     let memory = ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), MEMORY_MB.to_string());
     let environment: Environment = variables.clone().into_iter().chain([memory]).collect();
     (function.check)(&environment).map_err(|mistakes| Failure::Usage(format!("{}: {mistakes}", function.name)))?;
-    Ok(environment)
+    match target(variables).filter(|target| *target.arn() != arn_here(target)) {
+        Some(target) => {
+            let here = arn_here(&target);
+            Err(Failure::Usage(format!(
+                "{}: BRIGADE_TARGET: this cloud would call it {here}, not {}",
+                function.name,
+                target.arn()
+            )))
+        }
+        None => Ok(environment),
+    }
+}
+
+/// Of `BRIGADE_TARGET`, where it names one.
+fn target(variables: &Variables) -> Option<Target> {
+    Target::parse(variables.get("BRIGADE_TARGET")?).ok()
+}
+
+/// What a queue or topic of that name and region has for an ARN in this cloud, which is of one account.
+fn arn_here(target: &Target) -> String {
+    let service = if target.service() == Service::Queue { "sqs" } else { "sns" };
+    format!("arn:aws:{service}:{}:{}:{}", target.region(), brigade_local::ACCOUNT, target_name(target))
+}
+
+fn target_name(target: &Target) -> &str {
+    target.arn().rsplit(':').next().unwrap_or_default()
 }
 
 /// Lays the path from every bucket of the function's input, starts the function and waits until it asks for work.
@@ -69,7 +94,6 @@ pub(crate) async fn put_up(
     for source in inputs {
         connect(cloud, function, source, derived.clone()).await?;
     }
-    provide(cloud, &variables)?;
     start(cloud, function, program, variables, &wired).await?;
     let mapping = MappingSpec::new(function.package, function.package);
     let window = if function.batch_size > mapping.batch_size { WINDOW } else { Duration::ZERO };
@@ -95,8 +119,8 @@ pub(crate) async fn connect(
 
 /// Makes the queue or topic of `BRIGADE_TARGET`, where it names one. What is there already is used as it is.
 fn provide(cloud: &LocalCloud, variables: &Variables) -> Result<(), Failure> {
-    let Some(target) = variables.get("BRIGADE_TARGET").and_then(|arn| Target::parse(arn).ok()) else { return Ok(()) };
-    let name = target.arn().rsplit(':').next().unwrap_or_default();
+    let Some(target) = target(variables) else { return Ok(()) };
+    let name = target_name(&target);
     let fifo = |attribute: &str| target.is_fifo().then(|| (attribute.to_owned(), "true".to_owned())).into_iter().collect();
     let made = match target.service() {
         Service::Queue => {
@@ -122,6 +146,7 @@ pub(crate) async fn start(
         variables.entry(ANNOUNCE.to_owned()).or_insert_with(|| wired.topic_arn.clone());
     }
     environment(function, &variables)?;
+    provide(cloud, &variables)?;
     for place in ["BRIGADE_OUTPUT", "BRIGADE_STATE"].iter().filter_map(|name| variables.get(*name)) {
         if let Some(bucket) = bucket_of(place) {
             ensure_bucket(cloud, &bucket)?;
@@ -145,7 +170,8 @@ fn input_buckets(variables: &Variables) -> Vec<BucketName> {
     buckets
 }
 
-fn bucket_of(place: &str) -> Option<BucketName> {
+/// The bucket of a place or a template.
+pub(crate) fn bucket_of(place: &str) -> Option<BucketName> {
     place.strip_prefix("s3://")?.split('/').next().filter(|name| !name.is_empty()).map(BucketName::new)
 }
 

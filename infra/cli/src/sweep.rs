@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use brigade::aws::Clients;
 use brigade::config::{Environment, Place};
-use brigade::storage::{OwnWrites, StoreError};
+use brigade::storage::{List, OwnWrites, Store, StoreError};
 use brigade::verdict::Verdict;
 use brigade_cleanup::sweep::{Order, Orphan, Stage, Summary, Watch};
 use brigade_cleanup::{Cleanup, Config};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::functions::FUNCTIONS;
 use crate::{live, print};
 
 /// List derived objects whose source is gone, or remove them.
@@ -40,9 +41,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     apply: bool,
     /// Remove nothing if more derived objects than this would go; without it BRIGADE_MAX_DELETES.
-    #[arg(long, value_name = "NUMBER", value_parser = brigade::config::parse_count)]
+    #[arg(long, value_name = "NUMBER", value_parser = brigade::config::parse_count, allow_negative_numbers = true)]
     max_deletes: Option<u64>,
-    /// Begin behind this derived key, such as the last one that an earlier sweep printed.
+    /// Begin behind this derived key, or the object of this s3:// URI, such as the last one that an earlier sweep printed.
     #[arg(long, value_name = "KEY")]
     start_after: Option<String>,
     /// Print one JSON object for each source, and one for the whole.
@@ -52,10 +53,12 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = config(arguments, Environment::of_process())?;
-    let clients = Clients::from_env().await;
-    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.clone()));
-    let cleanup = Cleanup::new(&config, Arc::new(store), Arc::new(clients.topic()));
     let place = &arguments.place;
+    let start_after = start_after(arguments)?;
+    let clients = Clients::checked_from_env().await.map_err(|missing| Failure::Environment(missing.to_string()))?;
+    let store = OwnWrites::seeded_by_system(clients.s3_store(config.common.owner.clone()));
+    let store: Arc<dyn Store> = Arc::new(store);
+    let cleanup = Cleanup::new(&config, Arc::clone(&store), Arc::new(clients.topic()));
     if !cleanup.has_derived_below(place) {
         let templates = config.templates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         return Err(Failure::Usage(format!("{place} is outside of {templates} for the sources that BRIGADE_INPUT names")));
@@ -64,7 +67,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         place: Some(place),
         apply: arguments.apply,
         max_deletes: arguments.max_deletes.unwrap_or(config.max_deletes),
-        start_after: arguments.start_after.as_deref(),
+        start_after,
     };
     let mut view = View::new(arguments);
     let swept = cleanup.sweep(order, &mut view).await;
@@ -73,17 +76,45 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(failure);
     }
     let summary = swept.map_err(|error: StoreError| Failure::Environment(error.to_string()))?;
+    if summary.looked == 0 {
+        nothing_there(arguments, &config, store.as_ref()).await?;
+    }
     told(arguments, &summary, order.max_deletes)
+}
+
+/// The key of `--start-after`: what a sweep prints is a URI.
+fn start_after(arguments: &Arguments) -> Result<Option<&str>, Failure> {
+    let Some(named) = arguments.start_after.as_deref() else { return Ok(None) };
+    let Some(uri) = named.strip_prefix("s3://") else { return Ok(Some(named)) };
+    let bucket = &arguments.place.bucket;
+    let key = uri.strip_prefix(bucket.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    let other = || Failure::Usage(format!("--start-after: {named} is not in the bucket that is swept, {bucket}"));
+    key.map(Some).ok_or_else(other)
+}
+
+/// Nothing derived was found: a slip in a name would look the same. A bucket of sources that is not there is one.
+async fn nothing_there(arguments: &Arguments, config: &Config, store: &dyn Store) -> Result<(), Failure> {
+    for span in &config.common.input {
+        let one = List { max_keys: Some(1), ..List::default() };
+        store.list(span.bucket(), one).await.map_err(|error| Failure::environment(format!("sources in {span}"), error))?;
+    }
+    let sources = config.common.input.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let behind = arguments.start_after.iter().map(|key| format!(", behind {key}")).collect::<String>();
+    eprintln!("brigade: nothing derived from {sources} lies in {}{behind}: is that what was meant?", arguments.place);
+    Ok(())
 }
 
 /// The function's configuration, from the environment and the options.
 fn config(arguments: &Arguments, environment: Environment) -> Result<Config, Failure> {
     let own = [("BRIGADE_INPUT", &arguments.input), ("BRIGADE_OUTPUT", &arguments.output)];
     let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    let names = ["BRIGADE_INPUT", "BRIGADE_OUTPUT", "BRIGADE_OWNER", "BRIGADE_ENCRYPTION", "BRIGADE_CONCURRENCY"];
-    let cleanups = brigade_cleanup::VARIABLES.iter().map(|variable| variable.name);
-    // Another function's variables may stand in the same environment.
-    let set = names.into_iter().chain(cleanups).filter_map(|name| Some((name, environment.get(name)?)));
+    // Of the common ones, what concerns a sweep at a terminal. Another function's variables may stand in the same environment;
+    // a name that no function has is a slip.
+    let names = ["BRIGADE_INPUT", "BRIGADE_OWNER", "BRIGADE_ENCRYPTION", "BRIGADE_CONCURRENCY"];
+    let cleanups = |name: &str| names.contains(&name) || brigade_cleanup::VARIABLES.iter().any(|own| own.name == name);
+    let somebodys = |name: &str| FUNCTIONS.iter().any(|function| function.declared().any(|variable| variable.name == name));
+    let concerns = environment.names().filter(|name| cleanups(name) || !somebodys(name));
+    let set = concerns.filter_map(|name| Some((name, environment.get(name)?)));
     Config::read(&set.chain(own).collect()).map_err(|mistakes| Failure::Usage(mistakes.to_string()))
 }
 

@@ -9,14 +9,15 @@ use serde_json::json;
 use crate::binary::Binaries;
 use crate::failure::Failure;
 use crate::functions::{FUNCTIONS, Function, parser};
-use crate::{live, print, stage};
+use crate::{hints, live, print, stage};
 
 /// Run S3, SNS, SQS and the functions on this machine, with a live view.
 ///
 /// Builds the functions that it starts, then serves on one port of loopback until Ctrl-C: a bucket `photos` whose changes
 /// go by a topic and a queue to each function, and a bucket `derived` for what they make; a bucket `logs` for server access
 /// logs, which become a table in `tables`. AWS CLI and SDKs work with the
-/// endpoint URL that is printed. Nothing is kept when it ends.
+/// endpoint URL that is printed. Where --env names other places, those are made and connected instead. Nothing is kept when
+/// it ends.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  brigade up\n  \
     brigade up --port 5000 --env BRIGADE_SIZES=64,1024 --env BRIGADE_FORMAT=webp\n  \
@@ -33,7 +34,8 @@ pub(crate) struct Arguments {
     /// A variable of every function that has it, or with `FUNCTION:` in front of that one alone; see `brigade config`.
     #[arg(long = "env", value_name = "[FUNCTION:]NAME=VALUE", value_parser = parse_setting)]
     environment: Vec<Setting>,
-    /// Turn this bucket's server access logging on, into s3://logs/BUCKET/; may be given several times.
+    /// Turn this bucket's server access logging on, into s3://logs/BUCKET/; may be given several times. A bucket that is not
+    /// there is made.
     #[arg(long = "log", value_name = "BUCKET")]
     logged: Vec<String>,
     #[command(flatten)]
@@ -72,6 +74,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     if functions.is_empty() {
         functions = FUNCTIONS.iter().collect();
     }
+    if arguments.logged.iter().any(|bucket| bucket == stage::LOGS) {
+        let problem = "--log: this bucket takes the logs; if it were logged too, each log object would make another";
+        return Err(Failure::Usage(problem.to_owned()));
+    }
     let mut named = BTreeSet::new();
     functions.retain(|function| named.insert(function.name));
     let mut placed = Vec::new();
@@ -80,7 +86,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         stage::environment(function, &variables)?;
         placed.push((function, variables));
     }
-    let shown: Vec<&str> = placed.iter().filter_map(|(function, _)| function.shown_by).collect();
+    let hints = hints::commands(placed.iter().map(|(_, variables)| variables), &arguments.logged);
     // The port is tried before minutes go into a build.
     let cloud = stage::cloud(arguments.port).await?;
     let end = ended()?;
@@ -93,7 +99,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         for bucket in &arguments.logged {
             stage::log(&cloud, bucket)?;
         }
-        announce(&cloud, &shown, arguments.json)?;
+        announce(&cloud, &hints, arguments.json)?;
         watch(events, arguments.json).await
     };
     let result = tokio::select! {
@@ -129,7 +135,7 @@ fn ended() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-fn announce(cloud: &LocalCloud, shown: &[&str], as_json: bool) -> Result<(), Failure> {
+fn announce(cloud: &LocalCloud, hints: &[String], as_json: bool) -> Result<(), Failure> {
     let endpoint = cloud.endpoint();
     if as_json {
         let environment = json!({
@@ -139,15 +145,14 @@ fn announce(cloud: &LocalCloud, shown: &[&str], as_json: bool) -> Result<(), Fai
         return Ok(print::line(json!({"type": "up", "endpoint": endpoint, "environment": environment}))?);
     }
     let region = brigade_local::REGION;
-    let shown: String = shown.iter().map(|command| format!("  aws {command}\n")).collect();
+    let hints: String = hints.iter().map(|command| format!("  aws {command}\n")).collect();
     Ok(print::line(format!(
         "The local cloud is up. In another terminal:
 
   export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   export AWS_REGION={region} AWS_DEFAULT_REGION={region}
 
-  aws s3 cp cat.jpg s3://photos/
-{shown}
+{hints}
 One line for each event and its verdict follows; Ctrl-C ends it.
 "
     ))?)

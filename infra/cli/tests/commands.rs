@@ -58,6 +58,14 @@ fn wrong_usage_is_exit_code_2_and_says_what_would_be_right() {
         (vec!["thumbnail", "--limits", "bytes=5", "x.jpg"], "with a unit"),
         (vec!["thumbnail", "--jobs", "0", "x.jpg"], "1 to 64"),
         (vec!["decode", "--frob"], "unexpected argument"),
+        (vec!["up", "--log", "logs"], "this bucket takes the logs"),
+        (vec!["up", "--env", "BRIGADE_TARGET=arn:aws:sns:eu-west-1:111122223333:once"], "sns:eu-west-1:000000000000:once, not"),
+        (vec!["up", "--env", "cleanup:BRIGADE_SIZES=64"], "BRIGADE_SIZES: is not a variable of this function\n"),
+        (vec!["wire", "s3://photos", "--to", "thumbnail"], "a bucket's name alone"),
+        (vec!["sweep", "s3://derived/t/", "--max-deletes", "-1"], "expected a whole number"),
+        (vec!["logs", "ddl", "--since", "2026-02-30"], "expected a day"),
+        (vec!["logs", "ddl", "--engine", "athena", "--location", "table"], "Athena reads s3://bucket/prefix"),
+        (vec!["logs", "compact", "logs", "--out", "s3://tables"], "names a bucket alone"),
     ] {
         let output = run(&arguments);
         assert_eq!(code(&output), 2, "{arguments:?}");
@@ -125,6 +133,19 @@ fn decode_names_a_file_that_it_cannot_read_and_reads_the_others() {
     assert_eq!(code(&output), 3);
     assert!(text(&output.stderr).contains("no-such-file.json: "), "{}", text(&output.stderr));
     assert!(!lines(&output).is_empty());
+}
+
+#[test]
+fn logs_in_a_bucket_are_no_files_and_a_folder_is_none_of_athenas() {
+    let output = run(&["logs", "parse", "s3://logs/photos/"]);
+    assert_eq!(code(&output), 3);
+    assert!(text(&output.stderr).contains("aws s3 cp s3://logs/photos/ - | brigade logs parse"), "{}", text(&output.stderr));
+    let engines = |place: &str| -> Vec<String> {
+        let told = lines(&run(&["logs", "ddl", "--json", "--location", place]));
+        told[0].as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(engines("table"), ["duckdb", "spark"]);
+    assert_eq!(engines("s3://tables/access_logs"), ["athena", "duckdb", "spark"]);
 }
 
 #[test]

@@ -109,6 +109,13 @@ fn invoke_tells_failures_by_its_exit_code() {
     let removal = brigade("invoke").args(["cleanup", "--json"]).arg(event("s3-delete.json")).output().unwrap();
     assert_eq!(code(&removal), 0, "{}", text(&removal.stderr));
     assert_eq!(lines(&removal)[0]["records"][0]["function"], "cleanup");
+    let unanswered = brigade("invoke").arg("thumbnail").arg(event("batch-unanswerable.json")).output().unwrap();
+    assert_eq!(lines(&unanswered)[0]["errorType"], "Unanswered");
+    let forwarded = brigade("invoke").args(["dedupe", "--json"]).arg(event("sqs-duplicate.json")).output().unwrap();
+    assert_eq!(code(&forwarded), 0, "the target is there: {}", text(&forwarded.stdout));
+    let verdicts: Vec<Value> =
+        lines(&forwarded)[0]["records"].as_array().unwrap().iter().map(|it| it["verdict"].clone()).collect();
+    assert!(verdicts.contains(&"done".into()) && verdicts.contains(&"skip".into()), "{verdicts:?}");
     let absent = brigade("invoke").args(["thumbnail", "absent.json"]).output().unwrap();
     assert_eq!(code(&absent), 3);
     let nobody =

@@ -43,12 +43,21 @@ async fn keys(store: &EmbeddedStore) -> Vec<String> {
     page.objects.into_iter().map(|object| object.key.into()).collect()
 }
 
-async fn sweep(cloud: &LocalCloud, arguments: &[&str]) -> (i32, Vec<Value>, String) {
+fn command(cloud: &LocalCloud) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
     command.env_clear().env("AWS_ENDPOINT_URL", cloud.endpoint()).env("AWS_REGION", brigade_local::REGION);
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-    command.args(["sweep", "--json", "--input", "s3://photos/*", "--output", "s3://derived/t/{bucket}/{key}/{size}.{ext}"]);
-    let Output { status, stdout, stderr } = command.args(arguments).output().await.unwrap();
+    command.env("BRIGADE_INPUT", "s3://photos/*").env("BRIGADE_OUTPUT", "s3://derived/t/{bucket}/{key}/{size}.{ext}");
+    command.args(["sweep", "--json"]);
+    command
+}
+
+async fn sweep(cloud: &LocalCloud, arguments: &[&str]) -> (i32, Vec<Value>, String) {
+    told(command(cloud).args(arguments)).await
+}
+
+async fn told(command: &mut Command) -> (i32, Vec<Value>, String) {
+    let Output { status, stdout, stderr } = command.output().await.unwrap();
     let lines = String::from_utf8(stdout).unwrap();
     let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (status.code().unwrap(), lines, String::from_utf8(stderr).unwrap())
@@ -87,11 +96,34 @@ async fn a_place_outside_of_the_templates_and_a_bucket_that_is_not_there_are_ref
     let cloud = world().await;
     let (code, _, said) = sweep(&cloud, &["s3://derived/elsewhere/"]).await;
     assert_eq!(code, 2, "{said}");
-    let absent = ["s3://absent/t/", "--output", "s3://absent/t/{bucket}/{key}/{size}.{ext}"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
-    command.env_clear().env("AWS_ENDPOINT_URL", cloud.endpoint()).env("AWS_REGION", brigade_local::REGION);
-    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-    let output = command.args(["sweep", "--input", "s3://photos/*"]).args(absent).output().await.unwrap();
-    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let (code, _, said) = sweep(&cloud, &["s3://absent/t/", "--output", "s3://absent/t/{bucket}/{key}/{size}.{ext}"]).await;
+    assert_eq!(code, 3, "{said}");
+    cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_looks_like_a_slip_is_said() {
+    let cloud = world().await;
+    cloud.store().create_bucket(&BucketName::new("scans"), brigade_local::REGION).unwrap();
+    for (arguments, expected, words) in [
+        // Nothing there: all is well, but a slip would look the same.
+        (&["s3://derived/t/", "--input", "s3://scans/*"][..], 0, "nothing derived from s3://scans/* lies in s3://derived/t/"),
+        (&["s3://derived/t/photos/x"], 0, "lies in s3://derived/t/photos/x"),
+        (&["s3://derived/t/", "--input", "s3://photo/*"], 3, "photo: The specified bucket does not exist"),
+        (&["s3://derived/t/", "--start-after", "s3://derive/t/a"], 2, "not in the bucket that is swept"),
+        (&["s3://derived/t/", "--start-after", "s3://derived/t/photos/z"], 0, ", behind s3://derived/t/photos/z"),
+    ] {
+        let (code, _, said) = sweep(&cloud, arguments).await;
+        assert!(code == expected && said.contains(words), "{arguments:?}: {code}, {said}");
+    }
+    let (_, behind, said) =
+        sweep(&cloud, &["s3://derived/t/", "--start-after", "s3://derived/t/photos/gone.jpg/info.json"]).await;
+    assert_eq!(objects(&behind).len(), 2, "the key of what was printed: {said}");
+    let (code, _, said) = told(command(&cloud).arg("s3://derived/t/").env("BRIGADE_MAX_DELETE", "1")).await;
+    assert!(code == 2 && said.contains("did you mean BRIGADE_MAX_DELETES?"), "{code}, {said}");
+    let (code, _, said) = told(command(&cloud).arg("s3://derived/t/").env("BRIGADE_SIZES", "64")).await;
+    assert_eq!(code, 1, "another function's variable is none of its mistakes: {said}");
+    let (code, _, said) = told(command(&cloud).arg("s3://derived/t/").env_remove("AWS_REGION")).await;
+    assert!(code == 3 && said.contains("set AWS_REGION"), "{code}, {said}");
     cloud.shutdown().await;
 }

@@ -450,3 +450,15 @@ async fn what_is_around_it_is_told_by_the_exit_code() {
     assert!(String::from_utf8(undeployed.stderr).unwrap().contains("deploy the functions first"));
     world.cloud.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_topic_of_another_account_is_named_where_the_bucket_is_not_that_accounts() {
+    let world = World::new().await;
+    let before = world.state();
+    let refused = world.wire(&["--to", "thumbnail", "--topic", "arn:aws:sns:us-east-1:111122223333:changes", "--apply"]).await;
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("as account 111122223333's, which is that of --topic"), "{said}");
+    assert_eq!(world.state(), before);
+    world.cloud.shutdown().await;
+}

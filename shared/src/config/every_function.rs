@@ -120,7 +120,7 @@ impl Common {
             environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mb| mb.parse::<u64>().ok()).unwrap_or(1024);
         let input = reader.value(&INPUT, parse_spans);
         let mode = reader.choice(&MODE, &[("apply", Mode::Apply), ("plan", Mode::Plan)]);
-        let state = reader.optional(&STATE, Place::parse);
+        let state = reader.optional(&STATE, Place::parse_plain);
         let parked = reader.optional(&PARKED, parse_queue_url);
         let encryption = reader.value(&ENCRYPTION, parse_encryption);
         let owner = reader.optional(&OWNER, parse_account);

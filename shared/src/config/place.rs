@@ -20,6 +20,16 @@ impl Place {
         Ok(Self { bucket, prefix: prefix.to_owned() })
     }
 
+    /// Parses the URI of a place that a function writes to: no pattern and no template, of which it would take the signs as
+    /// they stand.
+    pub fn parse_plain(text: &str) -> Result<Self, String> {
+        let place = Self::parse(text)?;
+        match place.prefix.find(['*', '{', '}']) {
+            None => Ok(place),
+            Some(_) => Err(format!("expected s3://bucket/prefix without `*`, `{{` and `}}`, not {text:?}")),
+        }
+    }
+
     /// The folder `name` below it: `name` ends in a slash, and one is put in front where the prefix has none.
     pub fn folder(&self, name: &str) -> Self {
         let slash = if self.prefix.is_empty() || self.prefix.ends_with('/') { "" } else { "/" };
@@ -167,6 +177,13 @@ mod tests {
         let place = Place::parse("s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/ap/in/x").unwrap();
         assert_eq!(place.bucket.as_str(), "arn:aws:s3:eu-west-1:123456789012:accesspoint/ap");
         assert_eq!(place.prefix, "in/x");
+    }
+
+    #[test]
+    fn a_place_to_write_to_is_no_pattern_and_no_template() {
+        for (text, expected) in [("s3://b", true), ("s3://b/t/", true), ("s3://b/t/*", false), ("s3://b/t/{bucket}", false)] {
+            assert_eq!(Place::parse_plain(text).is_ok(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::fmt;
 use super::suggest::nearest;
 use super::{Fallback, Variable, choice};
 
+/// What every variable's name begins with.
+const PREFIX: &str = "BRIGADE_";
+
 /// The variables that a process was started with, as a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<String, String>);
@@ -17,6 +20,11 @@ impl Environment {
         std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
             .collect()
+    }
+
+    /// The names under `BRIGADE_` that are set, also to nothing.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str).filter(|name| name.starts_with(PREFIX))
     }
 
     /// A variable that is set and not empty. (Templates and consoles set empty ones for "unset".)
@@ -64,7 +72,7 @@ impl<'e> Reader<'e> {
     /// Starts with what the environment has under `BRIGADE_` that no declaration names.
     pub(super) fn new(environment: &'e Environment, declared: &[&[Variable]]) -> Self {
         let names: Vec<&str> = declared.iter().flat_map(|list| list.iter().map(|v| v.name)).collect();
-        let unknown = environment.0.keys().filter(|name| name.starts_with("BRIGADE_") && !names.contains(&name.as_str()));
+        let unknown = environment.0.keys().filter(|name| name.starts_with(PREFIX) && !names.contains(&name.as_str()));
         let mistakes = unknown.map(|name| Mistake { name: name.clone(), problem: unknown_problem(name, &names) }).collect();
         Self { environment, mistakes }
     }
@@ -120,8 +128,13 @@ impl<'e> Reader<'e> {
 }
 
 fn unknown_problem(name: &str, names: &[&str]) -> String {
-    match nearest(name, names.iter().copied()) {
-        Some(near) => format!("is not a variable of this function; did you mean {near}?"),
+    // What all of them begin with makes none alike.
+    match nearest(without_prefix(name), names.iter().map(|name| without_prefix(name))) {
+        Some(near) => format!("is not a variable of this function; did you mean {PREFIX}{near}?"),
         None => "is not a variable of this function".to_owned(),
     }
+}
+
+fn without_prefix(name: &str) -> &str {
+    name.strip_prefix(PREFIX).unwrap_or(name)
 }

@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `word`, if it is near enough to be a slip of the pen.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.len() / 3).clamp(1, 5);
+    let limit = word.len().div_ceil(3).clamp(1, 5);
     candidates.into_iter().map(|c| (distance(word, c), c)).filter(|(d, _)| *d <= limit).min().map(|(_, c)| c)
 }
 
@@ -39,9 +39,16 @@ mod tests {
 
     #[test]
     fn only_near_names_are_suggested() {
-        let names = ["BRIGADE_INPUT", "BRIGADE_OUTPUT", "BRIGADE_SIZES"];
-        assert_eq!(nearest("BRIGADE_SIZE", names), Some("BRIGADE_SIZES"));
-        assert_eq!(nearest("BRIGADE_OUPUT", names), Some("BRIGADE_OUTPUT"));
-        assert_eq!(nearest("BRIGADE_SOMETHING_ELSE", names), None);
+        let names = ["INPUT", "OUTPUT", "SIZES", "MODE", "MAX_DELETES"];
+        for (word, expected) in [
+            ("SIZE", Some("SIZES")),
+            ("SZIES", Some("SIZES")),
+            ("OUPUT", Some("OUTPUT")),
+            ("MAX_DELETE", Some("MAX_DELETES")),
+            ("SHARDS", None),
+            ("SOMETHING_ELSE", None),
+        ] {
+            assert_eq!(nearest(word, names), expected, "{word}");
+        }
     }
 }

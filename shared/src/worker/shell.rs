@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -33,7 +33,7 @@ pub async fn serve(worker: impl Worker + 'static, common: Common, clients: &Clie
         let process = Arc::clone(&process);
         async move {
             let trace = invocation.context.xray_trace_id.clone();
-            let work = invoke(&process, invocation);
+            let work = async { invoke(&process, invocation).await.map_err(|error| unanswered(&error)) };
             match trace {
                 Some(id) => with_trace(id, work).await,
                 None => work.await,
@@ -57,7 +57,7 @@ where
         let handle = Arc::clone(&handle);
         async move {
             let left = left(invocation.context.deadline);
-            handle(invocation.payload, left).await.map_err(Error::from)
+            handle(invocation.payload, left).await.map_err(|error| unanswered(&error))
         }
     });
     match lambda_runtime::run_concurrent(handler).await {
@@ -71,6 +71,11 @@ pub fn fail_start(error: &impl std::fmt::Display) -> ExitCode {
     StandardOutput.line(&serde_json::json!({"level": "error", "message": error.to_string()}));
     eprintln!("{error}");
     ExitCode::FAILURE
+}
+
+/// The error document of an invocation: Lambda shows its type beside its message.
+fn unanswered(error: &impl std::fmt::Display) -> Diagnostic {
+    Diagnostic { error_type: "Unanswered".to_owned(), error_message: error.to_string() }
 }
 
 async fn invoke(process: &Process<impl Worker>, invocation: LambdaEvent<Value>) -> Result<Value, Error> {

@@ -95,6 +95,7 @@ impl Summary {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { columns, partition, file_size, .. } = arguments;
     let settings = Settings { columns: columns.clone(), interval: *partition, file_size: *file_size, ..Settings::default() };
+    refuse_bucket(&arguments.out)?;
     let objects = Objects::for_places(arguments.inputs.iter().chain([&arguments.out]))?;
     let shelf = Shelf::beside(&arguments.out, &objects)?;
     let mut inputs = find(&arguments.inputs, &objects)?;
@@ -115,6 +116,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match failed {
         None => work.journal.check(),
         Some(failure) => Err(failure),
+    }
+}
+
+/// In S3 a table is what has a prefix in common.
+fn refuse_bucket(out: &str) -> Result<(), Failure> {
+    match place(out) {
+        Some((_, prefix)) if prefix.trim_matches('/').is_empty() => Err(Failure::Usage(format!(
+            "--out: {out} names a bucket alone; a table needs a prefix, beside which its rejects lie"
+        ))),
+        _ => Ok(()),
     }
 }
 

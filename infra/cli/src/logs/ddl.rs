@@ -15,7 +15,7 @@ use crate::print;
 #[command(after_help = "Examples:\n  brigade logs ddl --location s3://TABLES/access_logs --buckets photos,logs\n  \
     brigade logs ddl --location access_logs --engine duckdb")]
 pub(super) struct Arguments {
-    /// Where the table is.
+    /// Where the table is: s3://bucket/prefix, or a folder, which Athena gets no statement for.
     #[arg(long, value_name = "PLACE", default_value = "s3://TABLES/access_logs", value_parser = parse_location)]
     location: String,
     /// The table's name; that of the rejects has _rejects behind it.
@@ -65,18 +65,38 @@ fn parse_since(text: &str) -> Result<String, String> {
         let unit = ago.trim_start_matches(|c: char| c.is_ascii_digit());
         unit.len() < ago.len() && is_unit(unit)
     });
+    (is_ago || is_day(text)).then(|| text.to_owned()).ok_or_else(|| "expected a day as 2026-11-01, or as NOW-3YEARS".to_owned())
+}
+
+/// `YYYY-MM-DD`, of a day that there is.
+fn is_day(text: &str) -> bool {
     let shape = text.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });
-    let is_day = shape.eq(*b"0000-00-00");
-    (is_ago || is_day).then(|| text.to_owned()).ok_or_else(|| "expected a day as 2026-11-01, or as NOW-3YEARS".to_owned())
+    let mut numbers = text.split('-').filter_map(|part| part.parse::<u32>().ok());
+    let (Some(year), Some(month), Some(day)) = (numbers.next(), numbers.next(), numbers.next()) else { return false };
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u32::from(leap),
+        _ => 0,
+    };
+    shape.eq(*b"0000-00-00") && (1..=days).contains(&day)
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let location = &arguments.location;
+    let is_local = !location.starts_with("s3://");
+    if is_local && arguments.engine == Some(Engine::Athena) {
+        return Err(Failure::Usage(format!("--location: Athena reads s3://bucket/prefix, not {location:?}")));
+    }
     let all = [
         (Engine::Athena, "athena", athena(arguments)),
         (Engine::Duckdb, "duckdb", duckdb(arguments)),
         (Engine::Spark, "spark", spark(arguments)),
     ];
-    let chosen = all.into_iter().filter(|(engine, ..)| arguments.engine.is_none_or(|only| only == *engine));
+    // What lies on this machine is none of Athena's.
+    let all = all.into_iter().filter(|(engine, ..)| !is_local || *engine != Engine::Athena);
+    let chosen = all.filter(|(engine, ..)| arguments.engine.is_none_or(|only| only == *engine));
     if arguments.json {
         let texts: serde_json::Map<_, _> = chosen.map(|(_, name, text)| (name.to_owned(), json!(text))).collect();
         return Ok(print::line(serde_json::Value::Object(texts))?);
@@ -184,6 +204,9 @@ mod tests {
             ("NOW", false),
             ("NOW-YEARS", false),
             ("2026-11-1", false),
+            ("2026-13-01", false),
+            ("2026-02-29", false),
+            ("2028-02-29", true),
             ("2026-11-01T00", false),
         ] {
             assert_eq!(parse_since(text).is_ok(), is_good, "{text}");

@@ -63,6 +63,10 @@ impl From<io::Error> for Failed {
 fn print(file: &Path, name: Option<&str>, out: &mut impl Write) -> Result<(), Failed> {
     let opened: Box<dyn io::Read> = match file.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
+        Some(place) if place.starts_with("s3://") => {
+            let problem = format!("only files are read here: aws s3 cp {place} - | brigade logs parse");
+            return Err(io::Error::other(problem).into());
+        }
         _ => Box::new(File::open(file)?),
     };
     let (mut number, mut text) = (0_u64, String::new());

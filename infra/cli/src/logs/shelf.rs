@@ -103,11 +103,6 @@ impl Shelf {
         for table in ["", REJECTS] {
             let listed = match self {
                 Self::Folder(name) => names(Path::new(&format!("{name}{table}"))),
-                Self::Bucket(connection, bucket, name) if name.is_empty() && table.is_empty() => {
-                    // The bucket is the table, and the documents lie in it.
-                    let all = connection.names(bucket, "", None);
-                    all.map(|all| all.into_iter().filter(|key| !key.starts_with(DOCUMENTS)).collect())
-                }
                 Self::Bucket(connection, bucket, name) => connection.names(bucket, &format!("{name}{table}/"), Some(1)),
             };
             if !listed.map_err(|error| self.failure("", error))?.is_empty() {

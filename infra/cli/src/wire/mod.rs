@@ -44,7 +44,8 @@ const SETTLE: Duration = Duration::from_secs(2);
     brigade wire photos --to thumbnail --topic arn:aws:sns:eu-west-1:123456789012:photo-events --apply\n  \
     brigade wire photos --to thumbnail --remove --apply")]
 pub(crate) struct Arguments {
-    /// The bucket. It belongs to the account of the credentials, and is in their region.
+    /// The bucket's name. It belongs to the account of the credentials, and is in their region.
+    #[arg(value_parser = parse_bucket)]
     bucket: String,
     /// The functions, as a comma list.
     #[arg(long = "to", value_name = "FUNCTION", value_delimiter = ',', required = true, value_parser = parser())]
@@ -77,11 +78,26 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// Names are S3's to judge; this tells them from the places that other commands take.
+fn parse_bucket(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(['/', ':']) {
+        return Err(format!("expected a bucket's name alone, such as photos, not {text:?}"));
+    }
+    Ok(text.to_owned())
+}
+
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let clients = Clients::checked_from_env().await.map_err(|missing| Failure::Environment(missing.to_string()))?;
+    let topic = named_topic(arguments)?;
+    let account = topic.as_ref().map(|arn| arn.account.clone());
     let cloud = Aws::new(clients);
-    let wish = wish(&cloud, arguments).await?;
-    let seen = read(&cloud, &wish).await.map_err(failed)?;
+    let wish = wish(&cloud, arguments, topic).await?;
+    let seen = read(&cloud, &wish).await.map_err(|error| match (error.kind, account) {
+        (Kind::Denied, Some(account)) => {
+            Failure::Environment(format!("{error} (it was asked for as account {account}'s, which is that of --topic)"))
+        }
+        _ => failed(error),
+    })?;
     let plan = plan(&seen, &wish);
     if !arguments.json {
         print::line(text::plan(&plan, &wish))?;
@@ -167,14 +183,19 @@ fn document(wish: &Wish, plan: &Plan, outcome: &Outcome) -> Value {
     document
 }
 
-/// Finds what the wish is made of: account and region by the functions' queues, the topic by what the bucket has already.
-async fn wish(cloud: &Aws, arguments: &Arguments) -> Result<Wish, Failure> {
-    let owner = Owner::command();
-    let named = arguments.topic.as_deref();
-    let named_arn = named.and_then(Arn::parse);
-    if let Some(arn) = named_arn.as_ref().filter(|arn| arn.service != "sns" || arn.name.contains(':')) {
+/// The ARN of `--topic`, where it is one.
+fn named_topic(arguments: &Arguments) -> Result<Option<Arn>, Failure> {
+    let Some(arn) = arguments.topic.as_deref().and_then(Arn::parse) else { return Ok(None) };
+    if arn.service != "sns" || arn.name.contains(':') {
         return Err(Failure::Usage(format!("--topic: {arn} is no topic")));
     }
+    Ok(Some(arn))
+}
+
+/// Finds what the wish is made of: account and region by the functions' queues, the topic by what the bucket has already.
+async fn wish(cloud: &Aws, arguments: &Arguments, named_arn: Option<Arn>) -> Result<Wish, Failure> {
+    let owner = Owner::command();
+    let named = arguments.topic.as_deref();
     let mut functions = arguments.functions.clone();
     functions.sort_by_key(|function| function.name);
     functions.dedup_by_key(|function| function.name);

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
-use hyper::header::{DATE, HOST, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, DATE, HOST, HeaderValue};
 use s3s::service::S3Service;
 use sha2::{Digest, Sha384};
 use time::format_description::BorrowedFormatItem;
@@ -81,7 +81,27 @@ async fn read_error(response: Response) -> (Response, u64, Option<String>) {
     let (head, body) = response.into_parts();
     let body: Bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let code = code_of(&body);
-    (Response::from_parts(head, Body::from(body.clone())), u64::try_from(body.len()).unwrap_or(u64::MAX), code)
+    let body = code.as_deref().and_then(|code| with_message(&body, code)).unwrap_or(body);
+    let mut response = Response::from_parts(head, Body::from(body.clone()));
+    if response.headers().contains_key(CONTENT_LENGTH) {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    (response, u64::try_from(body.len()).unwrap_or(u64::MAX), code)
+}
+
+/// The error with S3's sentence, where the protocol crate leaves it out.
+fn with_message(body: &[u8], code: &str) -> Option<Bytes> {
+    let message = match code {
+        "SignatureDoesNotMatch" => {
+            "The request signature we calculated does not match the signature you provided. Check your key and signing method. \
+             The local cloud's key is AWS_SECRET_ACCESS_KEY=test."
+        }
+        "InvalidBucketName" => "The specified bucket is not valid.",
+        _ => return None,
+    };
+    let text = std::str::from_utf8(body).ok().filter(|text| !text.contains("<Message>"))?;
+    let (before, behind) = text.split_once("</Code>")?;
+    Some(format!("{before}</Code><Message>{message}</Message>{behind}").into())
 }
 
 fn code_of(body: &[u8]) -> Option<String> {
@@ -100,5 +120,18 @@ mod tests {
         assert_eq!(code_of(body).as_deref(), Some("NoSuchKey"));
         assert_eq!(code_of(b"<Error></Error>"), None);
         assert_eq!(code_of(b"\xff"), None);
+    }
+
+    #[test]
+    fn an_error_without_a_message_gets_s3s_own() {
+        let told = |body: &str| with_message(body.as_bytes(), "InvalidBucketName");
+        assert_eq!(
+            told("<Error><Code>InvalidBucketName</Code></Error>").as_deref(),
+            Some(
+                b"<Error><Code>InvalidBucketName</Code><Message>The specified bucket is not valid.</Message></Error>"
+                    .as_slice()
+            )
+        );
+        assert_eq!(told("<Error><Code>InvalidBucketName</Code><Message>m</Message></Error>"), None);
     }
 }
